@@ -1,0 +1,143 @@
+"""Registered trace events: fields, record layout, ``format``.
+
+Modelled after struct trace_event_call (include/linux/trace_events.h) and the ``format`` file
+(kernel/trace/trace_events.c: f_show()).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tracefs_fuse.tracing.events import EventDefinition
+from tracefs_fuse.tracing.field import (
+    COMMON_FIELDS,
+    GENERIC_FIELDS,
+    RECORD_HEADER_SIZE,
+    Field,
+    Kind,
+    lay_out,
+)
+from tracefs_fuse.tracing.print_fmt import PointerText, Values
+from tracefs_fuse.tracing.versions import KernelVersion
+
+_NUMBER_CODES = {(1, False): "B", (1, True): "b", (2, False): "H", (2, True): "h"}
+_NUMBER_CODES |= {(4, False): "I", (4, True): "i", (8, False): "Q", (8, True): "q"}
+
+HEADER_CODES = "HBBi"
+"""struct codes of the common fields."""
+
+
+class Layout:
+    """The binary layout of an event's records: packing and unpacking of the own fields."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
+        ends = [field.offset + field.size for field in fields]
+        self.end = max(ends, default=RECORD_HEADER_SIZE)
+        """Where the last fixed field ends, and dynamic data begin."""
+
+        alignment = max((f.size for f in fields if f.kind is Kind.NUMBER), default=4)
+        self.size = -(-self.end // alignment) * alignment
+        """Size of the fixed part as a C struct."""
+
+        codes, offset = "<" + HEADER_CODES, RECORD_HEADER_SIZE
+        for field in fields:
+            codes += f"{field.offset - offset}x" + self._code(field)
+            offset = field.offset + field.size
+        self.struct = struct.Struct(codes)
+        """Header and fixed fields in the order of their offsets."""
+
+        self.dynamic = [i for i, f in enumerate(fields) if f.type.startswith("__data_loc")]
+
+    @staticmethod
+    def _code(field: Field) -> str:
+        if field.type.startswith("__data_loc"):
+            return f"I{field.size - 4}x"
+        if field.kind is Kind.NUMBER:
+            return _NUMBER_CODES[field.size, field.signed]
+        return f"{field.size}s"
+
+    def pack(self, header: tuple[int, int, int, int], values: Values) -> bytes:
+        """A record from common fields and own values.
+
+        Values are ints in range, or bytes: strings without their NUL, stacks as stored.
+        """
+        if not self.dynamic:
+            return self.struct.pack(*header, *values).ljust(self.size, b"\0")
+        fixed = list(values)
+        tail = b""
+        for index in self.dynamic:
+            data = values[index]
+            if self.fields[index].kind is Kind.DYNAMIC_STRING:
+                data += b"\0"
+            fixed[index] = len(data) << 16 | (self.end + len(tail))
+            tail += data
+        record = self.struct.pack(*header, *fixed) + tail
+        return record.ljust(self.size + len(tail), b"\0")
+
+    def unpack(self, record: bytes) -> list[Any]:
+        """The own values of a record, as :meth:`pack` takes them; static strings whole."""
+        values = list(self.struct.unpack_from(record)[4:])
+        for index in self.dynamic:
+            location = values[index]
+            start, length = location & 0xFFFF, location >> 16
+            data = record[start : start + length]
+            if self.fields[index].kind is Kind.DYNAMIC_STRING:
+                data = data.partition(b"\0")[0]
+            values[index] = data
+        return values
+
+
+class TraceEvent:
+    """One registered event; the same in all instances."""
+
+    def __init__(
+        self,
+        system: str,
+        name: str,
+        id: int,
+        layout: Layout,
+        print_fmt_text: str,
+        render: Callable[[Values, PointerText], str],
+    ) -> None:
+        self.system = system
+        self.name = name
+        self.id = id
+        self.layout = layout
+        self.fields = layout.fields
+        self.print_fmt_text = print_fmt_text
+        self.render = render
+        """The text of a record behind ``NAME: ``, from its own values."""
+
+        self._own = {field.name: field for field in reversed(self.fields)}
+
+    @classmethod
+    def defined(cls, definition: EventDefinition, version: KernelVersion) -> TraceEvent:
+        """An event made from its definition."""
+        fields = lay_out(definition.fields, char_is_unsigned=version.char_is_unsigned)
+        fmt = definition.print_fmt
+        return cls(
+            definition.system,
+            definition.name,
+            definition.id,
+            Layout(fields),
+            fmt.described(),
+            fmt.renderer([field.name for field in fields]),
+        )
+
+    def find_field(self, name: str) -> Field | None:
+        """trace_find_event_field(): own fields first, then generic, then common ones."""
+        if name in self._own:
+            return self._own[name]
+        if name in GENERIC_FIELDS:
+            return GENERIC_FIELDS[name]
+        return next((field for field in COMMON_FIELDS if field.name == name), None)
+
+    def format_text(self) -> str:
+        """The ``format`` file."""
+        lines = [f"name: {self.name}", f"ID: {self.id}", "format:"]
+        lines += [field.described() for field in COMMON_FIELDS]
+        lines += ["", *(field.described() for field in self.fields), ""]
+        return "\n".join([*lines, f"print fmt: {self.print_fmt_text}\n"])

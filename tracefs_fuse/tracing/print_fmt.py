@@ -1,0 +1,99 @@
+"""Print formats: the ``print fmt`` line of an event and the text it makes of a record.
+
+Modelled after TP_printk() and the __print_symbolic() family
+(include/trace/stages/, kernel/trace/trace_output.c).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracefs_fuse.tracing.field import U64
+
+Values = Sequence[Any]
+"""A record's own fields in the order of definition: int, or bytes for strings."""
+
+PointerText = Callable[[int], str]
+"""How ``%p`` shows an address; depends on the instance's option hash-ptr."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a print format: a field as it is, as a string or by a table of names."""
+
+    field: str
+    names: Mapping[int, str] | None = None
+    is_string: bool = False
+
+    def described(self) -> str:
+        """The C text of this argument in ``format``."""
+        if self.names is not None:
+            pairs = ", ".join(f'{{{value}, "{name}"}}' for value, name in self.names.items())
+            return f"__print_symbolic(REC->{self.field}, {pairs})"
+        return f"__get_str({self.field})" if self.is_string else f"REC->{self.field}"
+
+
+def number(field: str) -> Argument:
+    return Argument(field)
+
+
+def string(field: str) -> Argument:
+    return Argument(field, is_string=True)
+
+
+def symbolic(field: str, names: Mapping[int, str]) -> Argument:
+    return Argument(field, names=names)
+
+
+def symbol_of(names: Mapping[int, str], value: int) -> str:
+    """__print_symbolic(): the value's name, else its hexadecimal as an unsigned long."""
+    return names.get(value) or f"0x{value & U64:x}"
+
+
+_CONVERSION = re.compile(r"%l{0,2}([pdusx])")
+
+
+@dataclass(frozen=True)
+class PrintFmt:
+    """A format string with its arguments."""
+
+    template: str
+    arguments: tuple[Argument, ...]
+
+    def described(self) -> str:
+        """What follows ``print fmt: `` in ``format``."""
+        return ", ".join([f'"{self.template}"', *(a.described() for a in self.arguments)])
+
+    def renderer(self, field_names: Sequence[str]) -> Callable[[Values, PointerText], str]:
+        """A function that makes the text of a record's values.
+
+        field_names: the event's own fields in the order of the values.
+        """
+        conversions = _CONVERSION.findall(self.template)
+        pairs = list(zip(conversions, self.arguments, strict=True))
+        getters = [self._getter(c, a, list(field_names).index(a.field)) for c, a in pairs]
+        template = _CONVERSION.sub(lambda m: "%x" if m[1] == "x" else "%s", self.template)
+
+        def render(values: Values, pointer: PointerText) -> str:
+            return template % tuple(get(values, pointer) for get in getters)
+
+        return render
+
+    @staticmethod
+    def _getter(conversion: str, argument: Argument, index: int) -> Callable[[Values, PointerText], Any]:
+        names = argument.names
+        if names is not None:
+            return lambda values, pointer: symbol_of(names, values[index])
+        if argument.is_string:
+            return lambda values, pointer: values[index].decode("latin-1")
+        if conversion == "p":
+            return lambda values, pointer: pointer(values[index])
+        if conversion == "x":
+            return lambda values, pointer: values[index] & U64
+        if conversion == "d":
+            # only 8-byte unsigned fields are printed with a signed conversion (index=%ld)
+            return lambda values, pointer: values[index] - (values[index] >> 63 << 64)
+        return lambda values, pointer: values[index]

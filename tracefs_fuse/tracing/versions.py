@@ -1,0 +1,224 @@
+"""What differs between kernel versions in the tracing core, as data.
+
+The events' own differences (fields, print formats) are in :mod:`tracefs_fuse.tracing.events`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class KernelVersion:
+    """Named switches for the behaviours of one kernel version."""
+
+    name: str
+    release: str
+    """What ``uname -r`` says, shown in the latency header."""
+
+    preemption_model: str
+    """The word after ``M:`` in the latency header."""
+
+    marker_preempt_count: int
+    """common_preempt_count of a record that a write to trace_marker makes."""
+
+    synthetic_preempt_count: int
+    """common_preempt_count of a synthetic event that a hist trigger generates."""
+
+    first_dynamic_id: int
+    """The lowest event id that synthetic events get."""
+
+    has_graph_retaddr: bool
+    """One more fixed ftrace entry (id 12), which moves the following ids."""
+
+    char_is_unsigned: bool
+    """``format`` shows fields of plain char type as unsigned."""
+
+    overwrite_field: tuple[str, int, int]
+    """Type, size and signedness of ``overwrite`` in events/header_page."""
+
+    has_subbuf_size: bool
+    """buffer_subbuf_size_kb exists."""
+
+    has_show_event_files: bool
+    """show_event_filters and show_event_triggers exist."""
+
+    has_copy_trace_marker: bool
+    """The options copy_trace_marker and bitmask-list exist."""
+
+    has_syscall_user_buf_size: bool
+
+    has_max_latency: bool
+    """tracing_max_latency exists (a latency tracer is configured)."""
+
+    event_mod_syntax: bool
+    """set_event understands ``:mod:MODULE``."""
+
+    filter_dangling_is_error: bool
+    """A filter ending in ``&&``, ``||`` or ``!`` is refused."""
+
+    filter_function: bool
+    """``.function`` and ``CPUS{}`` in filters."""
+
+    glob_bounded: bool
+    """A glob on a fixed array stops at the end of the field."""
+
+    hist_value_percent: bool
+    """``.percent`` and ``.graph`` are accepted for values."""
+
+    hist_nohitcount: bool
+
+    hist_common_comm: bool
+    """``common_comm`` (and a fallback ``comm``) as hist field."""
+
+    hist_stacktrace_any_field: bool
+    """``.stacktrace`` is accepted on a field that is no stack."""
+
+    hist_stack_depth: int
+    """Addresses kept of a stack used as key."""
+
+    hist_cpu_name_doubled: bool
+    """Read-back of a CPU key shows ``common_cpu`` followed by the field's own name."""
+
+    hist_reference_dollar: bool
+    """A fully qualified reference reads back as ``sys.event.$v``."""
+
+    hist_helper_keeps_modifiers: bool
+
+    hist_poll: bool
+    """poll() on ``hist`` reports new hits instead of being always ready."""
+
+    hist_long_name_error: bool
+    """An expression whose name grows too long is refused with E2BIG."""
+
+    synth_format_separator: str
+    """What separates the fields in a synthetic event's print format."""
+
+    synth_array_length_shown: bool
+    """``format`` shows the length of a synthetic event's static array."""
+
+    synth_stack_fields: bool
+
+    dynevent_unknown_type_logged: bool
+    """An unknown command letter in dynamic_events makes an error log entry."""
+
+    marker_fault_is_error: bool
+    """Unreadable memory given to trace_marker is EFAULT instead of ``<faulted>``."""
+
+    marker_raw_extra: int
+    """Bytes that a trace_marker_raw record is longer than header, id and data."""
+
+    lazy_preemption: bool
+    """need-resched letters B, b, L, l exist."""
+
+    irqs_off_unknown: bool
+    """The flag letter ``X`` (no irq flag support) exists."""
+
+    fields_long_as_symbol: bool
+    """Option ``fields`` prints 8-byte values as symbol and decimal."""
+
+    fields_dotted_strings: bool
+    """Option ``fields`` shows unprintable bytes of dynamic strings in hexadecimal."""
+
+    saved_cmdlines_size: int
+
+    soft_star_any_reference: bool
+    """The star in ``enable`` shows any soft-mode reference, not the flags."""
+
+
+V7_3 = KernelVersion(
+    name="7.3",
+    release="7.3.4-lab",
+    preemption_model="PREEMPTLAZY",
+    marker_preempt_count=2,
+    synthetic_preempt_count=3,
+    first_dynamic_id=21,
+    has_graph_retaddr=True,
+    char_is_unsigned=True,
+    overwrite_field=("char", 1, 0),
+    has_subbuf_size=True,
+    has_show_event_files=True,
+    has_copy_trace_marker=True,
+    has_syscall_user_buf_size=True,
+    has_max_latency=False,
+    event_mod_syntax=True,
+    filter_dangling_is_error=True,
+    filter_function=True,
+    glob_bounded=True,
+    hist_value_percent=True,
+    hist_nohitcount=True,
+    hist_common_comm=True,
+    hist_stacktrace_any_field=False,
+    hist_stack_depth=31,
+    hist_cpu_name_doubled=True,
+    hist_reference_dollar=True,
+    hist_helper_keeps_modifiers=True,
+    hist_poll=True,
+    hist_long_name_error=True,
+    synth_format_separator=" ",
+    synth_array_length_shown=False,
+    synth_stack_fields=True,
+    dynevent_unknown_type_logged=True,
+    marker_fault_is_error=True,
+    marker_raw_extra=0,
+    lazy_preemption=True,
+    irqs_off_unknown=False,
+    fields_long_as_symbol=True,
+    fields_dotted_strings=True,
+    saved_cmdlines_size=6552,
+    soft_star_any_reference=True,
+)
+
+V6_12 = replace(
+    V7_3,
+    name="6.12",
+    release="6.12.107-lab",
+    preemption_model="server",
+    marker_preempt_count=0,
+    synthetic_preempt_count=0,
+    first_dynamic_id=20,
+    has_graph_retaddr=False,
+    overwrite_field=("int", 1, 1),
+    has_show_event_files=False,
+    has_copy_trace_marker=False,
+    has_syscall_user_buf_size=False,
+    has_max_latency=True,
+    event_mod_syntax=False,
+    filter_dangling_is_error=False,
+    glob_bounded=False,
+    hist_value_percent=False,
+    hist_common_comm=False,
+    hist_stacktrace_any_field=True,
+    hist_stack_depth=16,
+    hist_cpu_name_doubled=False,
+    hist_reference_dollar=False,
+    hist_helper_keeps_modifiers=False,
+    hist_poll=False,
+    hist_long_name_error=False,
+    synth_format_separator=", ",
+    dynevent_unknown_type_logged=False,
+    marker_fault_is_error=False,
+    marker_raw_extra=4,
+    lazy_preemption=False,
+    irqs_off_unknown=True,
+    fields_long_as_symbol=False,
+    fields_dotted_strings=False,
+    soft_star_any_reference=False,
+)
+
+V6_18 = replace(V6_12, name="6.18", release="6.18.15-lab")
+
+V6_1 = replace(
+    V6_12,
+    name="6.1",
+    release="6.1.190-lab",
+    char_is_unsigned=False,
+    has_subbuf_size=False,
+    filter_function=False,
+    hist_nohitcount=False,
+    synth_array_length_shown=True,
+    synth_stack_fields=False,
+    saved_cmdlines_size=128,
+)
+
+VERSIONS = {version.name: version for version in (V6_1, V6_12, V6_18, V7_3)}
