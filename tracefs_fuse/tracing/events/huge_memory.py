@@ -45,7 +45,14 @@ _OLD_PMD = ("pmd_null", "pmd_none")
 STATUS = {
     version: dict(enumerate(name for part in parts for name in part))
     for version, parts in {
-        "6.1": (_FIRST_STATUS, _OLD_PMD, _LIMIT_STATUS, ("no_writable_page",), _PAGE_STATUS, _LATER_STATUS),
+        "6.1": (
+            _FIRST_STATUS,
+            _OLD_PMD,
+            _LIMIT_STATUS,
+            ("no_writable_page",),
+            _PAGE_STATUS,
+            _LATER_STATUS,
+        ),
         "6.12": (
             _FIRST_STATUS,
             _OLD_PMD,
@@ -55,7 +62,14 @@ STATUS = {
             _LATER_STATUS,
             _COPY_STATUS,
         ),
-        "6.18": (_FIRST_STATUS, _OLD_PMD, _LIMIT_STATUS, _PAGE_STATUS, _LATER_STATUS, _COPY_STATUS),
+        "6.18": (
+            _FIRST_STATUS,
+            _OLD_PMD,
+            _LIMIT_STATUS,
+            _PAGE_STATUS,
+            _LATER_STATUS,
+            _COPY_STATUS,
+        ),
         "7.3": (
             _FIRST_STATUS,
             ("no_pte_table",),
@@ -81,7 +95,9 @@ _Item = tuple[str, Argument]
 """Label with conversion, and the argument it prints."""
 
 
-def _event(name: str, fields: list[tuple[str, str]], items: list[_Item]) -> tuple[str, list[tuple[str, str]], PrintFmt]:
+def _event(
+    name: str, fields: list[tuple[str, str]], items: list[_Item]
+) -> tuple[str, list[tuple[str, str]], PrintFmt]:
     template = ", ".join(label for label, _ in items)
     return name, fields, PrintFmt(template, tuple(argument for _, argument in items))
 
@@ -90,7 +106,9 @@ def definitions(version: str) -> list[EventDefinition]:
     """The events of a kernel version, in the order of their ids."""
     status_names = STATUS[version]
     writable = [("bool", "writable")] if version in _WRITABLE_VERSIONS else []
-    writable_item: list[_Item] = [("writable=%d", number("writable"))] if writable else []
+    writable_item: list[_Item] = (
+        [("writable=%d", number("writable"))] if writable else []
+    )
     order = [("unsigned int", "order")] if version in _ORDER_VERSIONS else []
     order_item: list[_Item] = [("order=%u", number("order"))] if order else []
 
@@ -136,7 +154,12 @@ def definitions(version: str) -> list[EventDefinition]:
         ),
         _event(
             "mm_khugepaged_scan_file",
-            [_MM, ("unsigned long", "pfn"), _FILENAME, *ints("present", "swap", "result")],
+            [
+                _MM,
+                ("unsigned long", "pfn"),
+                _FILENAME,
+                *ints("present", "swap", "result"),
+            ],
             [mm, scan_pfn, filename, *decimals("present", "swap"), result],
         ),
         _event(
@@ -146,8 +169,20 @@ def definitions(version: str) -> list[EventDefinition]:
         ),
         _event(
             "mm_collapse_huge_page_isolate",
-            [("unsigned long", "pfn"), *ints("none_or_zero", "referenced"), *writable, *ints("status"), *order],
-            [scan_pfn, *decimals("none_or_zero", "referenced"), *writable_item, status, *order_item],
+            [
+                ("unsigned long", "pfn"),
+                *ints("none_or_zero", "referenced"),
+                *writable,
+                *ints("status"),
+                *order,
+            ],
+            [
+                scan_pfn,
+                *decimals("none_or_zero", "referenced"),
+                *writable_item,
+                status,
+                *order_item,
+            ],
         ),
         _event(
             "mm_collapse_huge_page",
@@ -162,7 +197,14 @@ def definitions(version: str) -> list[EventDefinition]:
                 *writable,
                 *ints("referenced", "none_or_zero", "status", "unmapped"),
             ],
-            [mm, scan_pfn, *writable_item, *decimals("referenced", "none_or_zero"), status, *decimals("unmapped")],
+            [
+                mm,
+                scan_pfn,
+                *writable_item,
+                *decimals("referenced", "none_or_zero"),
+                status,
+                *decimals("unmapped"),
+            ],
         ),
     ]
     absent = {
@@ -173,6 +215,8 @@ def definitions(version: str) -> list[EventDefinition]:
     }[version]
     present = [event for event in events if event[0] not in absent]
     return [
-        EventDefinition(SYSTEM, name, _FIRST_ID[version] + position, tuple(fields), print_fmt)
+        EventDefinition(
+            SYSTEM, name, _FIRST_ID[version] + position, tuple(fields), print_fmt
+        )
         for position, (name, fields, print_fmt) in enumerate(present)
     ]

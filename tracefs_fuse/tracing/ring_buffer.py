@@ -1,0 +1,332 @@
+"""The ring buffer: events of one CPU in sub-buffers ("pages"), in the kernel's binary layout.
+
+Modelled after kernel/trace/ring_buffer.c.  A writer fills the tail page; when all pages of the
+ring are full the oldest is dropped as a whole (overwrite mode) or the new event is refused.  A
+reader swaps the oldest page out of the ring and consumes it event by event; the page that is being
+written may be swapped out as well, and is then never overwritten.
+
+Event encoding: a 32-bit word holds 5 bits of type_len and 27 bits of time delta (nanoseconds since
+the event before it); type_len 1..28 is the payload's length in words, 0 means that a word with the
+length follows, 29 is padding, 30 extends the time delta, 31 is an absolute time stamp.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+PAGE_SIZE = 4096
+PAGE_HEADER_SIZE = 16
+"""Time stamp and commit counter at the start of each sub-buffer."""
+
+_MAX_SMALL_WORDS = 28
+_TIME_EXTEND, _TIME_STAMP = 30, 31
+_EXTEND_LENGTH = 8
+_DELTA_LIMIT = 1 << 27
+_STAMP_MASK = (1 << 59) - 1
+_MIN_PAGES = 2
+
+_WORD = struct.Struct("<I")
+_TWO_WORDS = struct.Struct("<II")
+
+
+@dataclass
+class BufferPage:
+    """One sub-buffer: the data behind its header."""
+
+    data: bytearray
+    time_stamp: int = 0
+    commit: int = 0
+    """Bytes of valid data."""
+
+    entries: int = 0
+    full: bool = False
+    """No event may be added, although bytes are left."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recorded event as a reader gets it."""
+
+    time_stamp: int
+    record: bytes
+    """Payload, padded to words."""
+
+    cpu: int = 0
+    lost: int = 0
+    """Events overwritten between this one and the one read before it."""
+
+
+@dataclass
+class Reader:
+    """How far the reader page has been consumed."""
+
+    page: BufferPage
+    offset: int = 0
+    stamp: int = 0
+
+
+@dataclass
+class CpuBuffer:
+    """The ring of one CPU.  Sizes in bytes, times in the instance's trace clock."""
+
+    cpu: int
+    page_count: int
+    data_size: int = PAGE_SIZE - PAGE_HEADER_SIZE
+    overwrite: bool = True
+    absolute: bool = False
+    """Each event carries an absolute time stamp."""
+
+    record_disabled: bool = False
+    """Cleared from tracing_cpumask."""
+
+    overrun: int = 0
+    dropped: int = 0
+    read_events: int = 0
+    written_bytes: int = 0
+    read_bytes: int = 0
+    entries: int = 0
+    """Unread events."""
+
+    last_stamp: int = 0
+    _ring: deque[BufferPage] = field(default_factory=deque)
+    _reader: Reader | None = None
+    _tail: BufferPage | None = None
+    _seen_overrun: int = 0
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def write(self, now: int, record: bytes) -> bool:
+        """Add an event; False when it is refused (buffer full without overwrite, too long)."""
+        words = (len(record) + 3) >> 2 or 1
+        if words == 2:  # a total of 12 bytes could not be turned into a time extend
+            words = 3
+        length = 4 + 4 * words if words <= _MAX_SMALL_WORDS else 8 + 4 * words
+        if length > self.data_size:
+            return False
+        tail = self._tail
+        delta = now - self.last_stamp
+        stamped = self.absolute or delta >= _DELTA_LIMIT
+        if (
+            tail is None
+            or tail.full
+            or tail.commit + length + (_EXTEND_LENGTH if stamped else 0)
+            > self.data_size
+        ):
+            tail = self._next_page(now)
+            if tail is None:
+                self.dropped += 1
+                return False
+            delta, stamped = 0, self.absolute
+        elif delta < 0:
+            delta, now = 0, self.last_stamp
+        at = tail.commit
+        if stamped:
+            kind, value = (
+                (_TIME_STAMP, now & _STAMP_MASK)
+                if self.absolute
+                else (_TIME_EXTEND, delta)
+            )
+            _TWO_WORDS.pack_into(
+                tail.data, at, (value & (_DELTA_LIMIT - 1)) << 5 | kind, value >> 27
+            )
+            at += _EXTEND_LENGTH
+            delta = 0
+        if words <= _MAX_SMALL_WORDS:
+            _WORD.pack_into(tail.data, at, delta << 5 | words)
+            start = at + 4
+        else:
+            _TWO_WORDS.pack_into(tail.data, at, delta << 5, 4 * words + 4)
+            start = at + 8
+        end = at + length
+        tail.data[start:end] = record.ljust(end - start, b"\0")
+        self.written_bytes += end - tail.commit
+        tail.commit = end
+        tail.entries += 1
+        self.entries += 1
+        self.last_stamp = now
+        return True
+
+    def _next_page(self, now: int) -> BufferPage | None:
+        """rb_move_tail(): the page that the tail moves to; None when the ring is full."""
+        page = None
+        if len(self._ring) >= self.page_count:
+            if not self.overwrite:
+                if self._tail is not None:
+                    self._tail.full = True
+                return None
+            page = self._drop_oldest()
+        if page is None or len(page.data) != self.data_size:
+            page = BufferPage(bytearray(self.data_size))
+        page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
+        self._ring.append(page)
+        self._tail = page
+        return page
+
+    def _drop_oldest(self) -> BufferPage:
+        page = self._ring.popleft()
+        self.overrun += page.entries
+        self.entries -= page.entries
+        self.written_bytes -= page.commit
+        return page
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The unread events, oldest first, without consuming them."""
+        if self._reader is not None:
+            reader = self._reader
+            yield from self._events(reader.page, reader.offset, reader.stamp)
+        for page in list(self._ring):
+            yield from self._events(page, 0, page.time_stamp)
+
+    def peek(self) -> Entry | None:
+        """The oldest unread event, or None."""
+        reader = self._reader_page()
+        if reader is None:
+            return None
+        entry = next(self._events(reader.page, reader.offset, reader.stamp))
+        lost = self.overrun - self._seen_overrun
+        return Entry(entry.time_stamp, entry.record, self.cpu, lost) if lost else entry
+
+    def consume(self) -> None:
+        """Take away the event that :meth:`peek` shows."""
+        reader = self._reader_page()
+        if reader is None:
+            return
+        reader.stamp, _, end = self._decode(reader.page, reader.offset, reader.stamp)
+        self.read_bytes += end - reader.offset
+        reader.offset = end
+        self.read_events += 1
+        self.entries -= 1
+        self._seen_overrun = self.overrun
+
+    def _reader_page(self) -> Reader | None:
+        """rb_get_reader_page(): a page with unread events, swapped out of the ring if needed."""
+        reader = self._reader
+        while reader is None or reader.offset >= reader.page.commit:
+            if not self._ring:
+                return None
+            page = self._ring.popleft()
+            reader = self._reader = Reader(page, 0, page.time_stamp)
+        return reader
+
+    def _events(self, page: BufferPage, offset: int, stamp: int) -> Iterator[Entry]:
+        while offset < page.commit:
+            stamp, record, offset = self._decode(page, offset, stamp)
+            yield Entry(stamp, record, self.cpu)
+
+    @staticmethod
+    def _decode(page: BufferPage, offset: int, stamp: int) -> tuple[int, bytes, int]:
+        """Time stamp and payload of the event at an offset, and the offset behind it."""
+        data = page.data
+        while True:
+            (word,) = _WORD.unpack_from(data, offset)
+            kind, delta = word & 31, word >> 5
+            if 0 < kind <= _MAX_SMALL_WORDS:
+                start, end = offset + 4, offset + 4 + 4 * kind
+                return stamp + delta, bytes(data[start:end]), end
+            (extra,) = _WORD.unpack_from(data, offset + 4)
+            if kind == 0:
+                start, end = offset + 8, offset + 4 + extra
+                return stamp + delta, bytes(data[start:end]), end
+            value = extra << 27 | delta
+            stamp = (
+                stamp + value if kind == _TIME_EXTEND else stamp & ~_STAMP_MASK | value
+            )
+            offset += _EXTEND_LENGTH
+
+    def oldest_stamp(self) -> int:
+        """rb_oldest_event(): the time stamp of the oldest page; 0 when nothing was written."""
+        if self._ring:
+            return self._ring[0].time_stamp
+        return self._reader.page.time_stamp if self._reader is not None else 0
+
+    # -- control ---------------------------------------------------------------------------
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of unread events with their headers."""
+        return self.written_bytes - self.read_bytes
+
+    def reset(self) -> None:
+        """Drop everything, counters too."""
+        self._ring.clear()
+        self._reader = self._tail = None
+        self.overrun = self.dropped = self.read_events = self._seen_overrun = 0
+        self.written_bytes = self.read_bytes = self.entries = self.last_stamp = 0
+
+    def resize(self, page_count: int) -> None:
+        """Change the number of pages; the oldest are dropped when they no longer fit."""
+        self.page_count = page_count
+        while len(self._ring) > page_count:
+            self._drop_oldest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of data that the ring holds."""
+        return self.page_count * self.data_size
+
+
+def pages_for(size: int, data_size: int) -> int:
+    """Pages that hold ``size`` bytes; never fewer than two."""
+    return max(_MIN_PAGES, -(-size // data_size))
+
+
+class TraceBuffer:
+    """The ring buffers of all CPUs of one instance."""
+
+    def __init__(
+        self, cpus: int, size: int, *, overwrite: bool = True, absolute: bool = False
+    ) -> None:
+        """size: bytes for each CPU."""
+        pages = pages_for(size, PAGE_SIZE - PAGE_HEADER_SIZE)
+        self.cpus = [
+            CpuBuffer(cpu, pages, overwrite=overwrite, absolute=absolute)
+            for cpu in range(cpus)
+        ]
+        self.order = 0
+        """Sub-buffers are 2**order memory pages."""
+
+    @property
+    def entries(self) -> int:
+        return sum(buffer.entries for buffer in self.cpus)
+
+    @property
+    def overrun(self) -> int:
+        return sum(buffer.overrun for buffer in self.cpus)
+
+    def merged(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
+        """The unread events of these CPUs by time, lowest CPU first when equal."""
+        return heapq.merge(*cpus, key=lambda entry: entry.time_stamp)
+
+    def oldest(self, cpus: Sequence[CpuBuffer]) -> tuple[CpuBuffer, Entry] | None:
+        """The next event that a consuming reader of these CPUs gets."""
+        found = [
+            (buffer, entry) for buffer in cpus if (entry := buffer.peek()) is not None
+        ]
+        return min(found, key=lambda pair: pair[1].time_stamp, default=None)
+
+    def reset(self) -> None:
+        for buffer in self.cpus:
+            buffer.reset()
+
+    def set_overwrite(self, on: bool) -> None:
+        for buffer in self.cpus:
+            buffer.overwrite = on
+
+    def set_absolute(self, on: bool) -> None:
+        for buffer in self.cpus:
+            buffer.absolute = on
+
+    def set_order(self, order: int) -> None:
+        """Change the size of sub-buffers; drops all content, keeps about the total size."""
+        data_size = (PAGE_SIZE << order) - PAGE_HEADER_SIZE
+        for buffer in self.cpus:
+            buffer.reset()
+            buffer.page_count = pages_for(buffer.size, data_size)
+            buffer.data_size = data_size
+        self.order = order
