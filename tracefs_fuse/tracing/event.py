@@ -28,6 +28,8 @@ _NUMBER_CODES |= {(4, False): "I", (4, True): "i", (8, False): "Q", (8, True): "
 HEADER_CODES = "HBBi"
 """struct codes of the common fields."""
 
+COMMON = struct.Struct(f"<{HEADER_CODES}")
+
 
 class Layout:
     """The binary layout of an event's records: packing and unpacking of the own fields."""
@@ -79,17 +81,21 @@ class Layout:
         record = self.struct.pack(*header, *fixed) + tail
         return record.ljust(self.size + len(tail), b"\0")
 
-    def unpack(self, record: bytes) -> list[Any]:
-        """The own values of a record, as :meth:`pack` takes them; static strings whole."""
-        values = list(self.struct.unpack_from(record)[4:])
+    def unpack_all(self, record: bytes) -> list[Any]:
+        """The common and own values of a record; static strings with all of their bytes."""
+        values = list(self.struct.unpack_from(record))
         for index in self.dynamic:
-            location = values[index]
+            location = values[4 + index]
             start, length = location & 0xFFFF, location >> 16
             data = record[start : start + length]
             if self.fields[index].kind is Kind.DYNAMIC_STRING:
                 data = data.partition(b"\0")[0]
-            values[index] = data
+            values[4 + index] = data
         return values
+
+    def unpack(self, record: bytes) -> list[Any]:
+        """The own values of a record, as :meth:`pack` takes them."""
+        return self.unpack_all(record)[4:]
 
 
 class TraceEvent:

@@ -80,9 +80,6 @@ class CpuBuffer:
     absolute: bool = False
     """Each event carries an absolute time stamp."""
 
-    record_disabled: bool = False
-    """Cleared from tracing_cpumask."""
-
     overrun: int = 0
     dropped: int = 0
     read_events: int = 0
@@ -291,6 +288,18 @@ class TraceBuffer:
         self.order = 0
         """Sub-buffers are 2**order memory pages."""
 
+        self.start = 0
+        """Trace clock when the buffer was last emptied."""
+
+    def empty_copy(self, now: int) -> TraceBuffer:
+        """An empty buffer of the same make."""
+        copy = TraceBuffer(len(self.cpus), 0)
+        copy.order, copy.start = self.order, now
+        for ours, other in zip(self.cpus, copy.cpus, strict=True):
+            other.page_count, other.data_size = ours.page_count, ours.data_size
+            other.overwrite, other.absolute = ours.overwrite, ours.absolute
+        return copy
+
     @property
     def entries(self) -> int:
         return sum(buffer.entries for buffer in self.cpus)
@@ -310,7 +319,9 @@ class TraceBuffer:
         ]
         return min(found, key=lambda pair: pair[1].time_stamp, default=None)
 
-    def reset(self) -> None:
+    def reset(self, now: int) -> None:
+        """Empty all CPUs' buffers; now: reading of the trace clock."""
+        self.start = now
         for buffer in self.cpus:
             buffer.reset()
 

@@ -31,6 +31,9 @@ class KernelVersion:
     has_graph_retaddr: bool
     """One more fixed ftrace entry (id 12), which moves the following ids."""
 
+    options: tuple[str, ...]
+    """The trace options in the order of trace_options."""
+
     char_is_unsigned: bool
     """``format`` shows fields of plain char type as unsigned."""
 
@@ -44,7 +47,7 @@ class KernelVersion:
     """show_event_filters and show_event_triggers exist."""
 
     has_copy_trace_marker: bool
-    """The options copy_trace_marker and bitmask-list exist."""
+    """A marker may be copied to instances (option copy_trace_marker)."""
 
     has_syscall_user_buf_size: bool
 
@@ -126,6 +129,46 @@ class KernelVersion:
     """The star in ``enable`` shows any soft-mode reference, not the flags."""
 
 
+def _options(*, fields: bool, printk_dest: bool, copy_marker: bool, bitmask: bool) -> tuple[str, ...]:
+    """Names of the trace options, with those that came in the course of time."""
+    return (
+        "print-parent",
+        "sym-offset",
+        "sym-addr",
+        "verbose",
+        "raw",
+        "hex",
+        "bin",
+        "block",
+        *(["fields"] if fields else []),
+        "trace_printk",
+        "annotate",
+        "userstacktrace",
+        "sym-userobj",
+        "printk-msg-only",
+        "context-info",
+        "latency-format",
+        "record-cmd",
+        "record-tgid",
+        "overwrite",
+        "disable_on_free",
+        "irq-info",
+        "markers",
+        "event-fork",
+        *(["trace_printk_dest"] if printk_dest else []),
+        *(["copy_trace_marker"] if copy_marker else []),
+        "pause-on-trace",
+        "hash-ptr",
+        *(["bitmask-list"] if bitmask else []),
+        "function-trace",
+        "function-fork",
+        "display-graph",
+        "stacktrace",
+        "test_nop_accept",
+        "test_nop_refuse",
+    )
+
+
 V7_3 = KernelVersion(
     name="7.3",
     release="7.3.4-lab",
@@ -134,6 +177,7 @@ V7_3 = KernelVersion(
     synthetic_preempt_count=3,
     first_dynamic_id=21,
     has_graph_retaddr=True,
+    options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=True),
     char_is_unsigned=True,
     overwrite_field=("char", 1, 0),
     has_subbuf_size=True,
@@ -178,6 +222,7 @@ V6_12 = replace(
     synthetic_preempt_count=0,
     first_dynamic_id=20,
     has_graph_retaddr=False,
+    options=_options(fields=True, printk_dest=True, copy_marker=False, bitmask=False),
     overwrite_field=("int", 1, 1),
     has_show_event_files=False,
     has_copy_trace_marker=False,
@@ -206,12 +251,19 @@ V6_12 = replace(
     soft_star_any_reference=False,
 )
 
-V6_18 = replace(V6_12, name="6.18", release="6.18.15-lab")
+V6_18 = replace(
+    V6_12,
+    name="6.18",
+    release="6.18.15-lab",
+    options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
+    has_copy_trace_marker=True,
+)
 
 V6_1 = replace(
     V6_12,
     name="6.1",
     release="6.1.190-lab",
+    options=_options(fields=False, printk_dest=False, copy_marker=False, bitmask=False),
     char_is_unsigned=False,
     has_subbuf_size=False,
     filter_function=False,

@@ -1,0 +1,129 @@
+"""One event in one instance: enabled or not, filter, triggers.
+
+Modelled after struct trace_event_file and __ftrace_event_enable_disable()
+(kernel/trace/trace_events.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.filter import Filter
+from tracefs_fuse.tracing.hist import HistTrigger
+from tracefs_fuse.tracing.probe import Origin, record_function
+from tracefs_fuse.tracing.source import TaskLike
+from tracefs_fuse.tracing.triggers.trigger import Trigger
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.trace_array import TraceArray
+
+
+class EventFile:
+    """The state behind ``events/SYSTEM/EVENT/`` of an instance."""
+
+    def __init__(self, event: TraceEvent, array: TraceArray) -> None:
+        self.event = event
+        self.array = array
+        self.registered = False
+        """The event's function runs for this instance (flag ENABLED)."""
+
+        self.soft_disabled = False
+        """It runs, but records nothing (flag SOFT_DISABLED)."""
+
+        self.soft_mode = False
+        self.soft_references = 0
+        self.filter: Filter | None = None
+        self.filter_text: str | None = None
+        """What the ``filter`` file shows: a filter or what was wrong with one; None for none."""
+
+        self.triggers: list[Trigger] = []
+        self._functions: dict[Origin, Callable[..., None]] = {}
+
+    # -- enabling --------------------------------------------------------------------------
+
+    def enable(self, *, soft: bool = False) -> None:
+        """Turn the event on; softly: run its triggers, or wait for an enable_event."""
+        if soft:
+            self.soft_references += 1
+            if self.soft_references > 1:
+                return
+            self.soft_mode = True
+        else:
+            self.soft_disabled = False
+        if not self.registered:
+            self.soft_disabled = soft
+            self.registered = True
+            self.array.event_enabled()
+        self.changed()
+
+    def disable(self, *, soft: bool = False) -> None:
+        """Turn the event off, or take back one soft reference."""
+        if soft:
+            self.soft_references -= 1
+            if self.soft_references > 0:
+                return
+            leave = self.soft_disabled
+            self.soft_mode = False
+        else:
+            leave = not self.soft_mode
+        if leave:
+            self.registered = False
+        self.soft_disabled = self.soft_mode
+        self.changed()
+
+    def enable_text(self) -> str:
+        """The ``enable`` file."""
+        on = self.registered and not self.soft_disabled
+        return f"{int(on)}{'*' if self.soft_mode else ''}\n"
+
+    def remove(self) -> None:
+        """The instance goes: everything of the event goes off."""
+        for trigger in list(self.triggers):
+            self.triggers.remove(trigger)
+            trigger.unregistered()
+        self.registered = False
+        self.changed()
+
+    # -- firing ----------------------------------------------------------------------------
+
+    @property
+    def conditional(self) -> bool:
+        """A trigger needs the record, so all triggers run when it is there."""
+        return any(trigger.conditional for trigger in self.triggers)
+
+    def changed(self) -> None:
+        """Compose the event's path anew: something on it changed."""
+        self._functions.clear()
+        self.array.tracing.event_changed(self.event)
+
+    def fire(self, task: TaskLike, record: bytes) -> None:
+        """The event happens with a finished record."""
+        self._function(Origin.EVENT)(task, record)
+
+    def inject(self, task: TaskLike, record: bytes) -> None:
+        """A record is put in from outside: only triggers that look at the record run."""
+        self._function(Origin.INJECTED)(task, record)
+
+    def mark(self, task: TaskLike, record: bytes, finished: bytes) -> None:
+        """A marker is written: triggers see one record, the other one is committed."""
+        self._function(Origin.MARKER)(task, record, finished)
+
+    def _function(self, origin: Origin) -> Callable[..., None]:
+        function = self._functions.get(origin)
+        if function is None:
+            function = self._functions[origin] = record_function(self, origin)
+        return function
+
+    # -- histograms ------------------------------------------------------------------------
+
+    @property
+    def hists(self) -> list[HistTrigger]:
+        return [trigger for trigger in self.triggers if isinstance(trigger, HistTrigger)]
+
+    def pause_hists(self, paused: bool) -> None:
+        """Pause all histograms, or let them go on."""
+        for hist in self.hists:
+            hist.paused = paused
+        self.changed()

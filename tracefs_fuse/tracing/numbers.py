@@ -1,0 +1,52 @@
+"""Numbers as the kernel reads them from a write.
+
+Modelled after kstrtoull() and kstrtoll() (lib/kstrtox.c).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+
+_DECIMAL = re.compile(r"[0-9]+")
+_BASE0 = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
+
+
+def refuse(code: int) -> OSError:
+    """An error with the kernel's errno."""
+    return OSError(code, os.strerror(code))
+
+
+def parse_unsigned(text: str, *, base0: bool = False, bits: int = 64) -> int:
+    """A decimal number (or C notation with base0), with an optional ``+`` and one final newline.
+
+    Raises EINVAL for anything else, ERANGE when it does not fit.
+    """
+    body = text.removesuffix("\n").removeprefix("+")
+    if not (_BASE0 if base0 else _DECIMAL).fullmatch(body):
+        raise refuse(errno.EINVAL)
+    if not base0 or not body.startswith("0") or body == "0":
+        value = int(body)
+    else:
+        value = int(body, 16) if body[1:2] in "xX" else int(body, 8)
+    if value >> bits:
+        raise refuse(errno.ERANGE)
+    return value
+
+
+def parse_signed(text: str, *, base0: bool = False) -> int:
+    """Like :func:`parse_unsigned` for a signed 64-bit number."""
+    negative = text.startswith("-")
+    value = parse_unsigned(text[1:] if negative else text, base0=base0)
+    if value > (1 << 63) - (not negative):
+        raise refuse(errno.ERANGE)
+    return -value if negative else value
+
+
+def parse_switch(text: str) -> bool:
+    """0 or 1; anything else is EINVAL."""
+    value = parse_unsigned(text)
+    if value > 1:
+        raise refuse(errno.EINVAL)
+    return bool(value)

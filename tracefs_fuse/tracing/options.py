@@ -1,0 +1,93 @@
+"""The trace options of an instance: ``options/*`` and ``trace_options``.
+
+Modelled after TRACE_FLAGS (kernel/trace/trace.h) and the options of the tracer nop
+(kernel/trace/trace_nop.c).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+
+from tracefs_fuse.tracing.numbers import parse_switch, refuse
+from tracefs_fuse.tracing.versions import KernelVersion
+
+_MAX_LENGTH = 64
+
+_DEFAULT_ON = frozenset(
+    {
+        "print-parent",
+        "trace_printk",
+        "annotate",
+        "context-info",
+        "record-cmd",
+        "overwrite",
+        "irq-info",
+        "markers",
+        "trace_printk_dest",
+        "copy_trace_marker",
+        "hash-ptr",
+        "function-trace",
+    }
+)
+_TOP_ONLY_FILES = frozenset({"trace_printk", "printk-msg-only", "record-cmd"})
+"""Not in the options folder of an instance."""
+
+_TOP_ONLY_FLAGS = frozenset({"event-fork", "function-fork", "trace_printk_dest", "copy_trace_marker"})
+"""Off in a new instance, whatever the top level has."""
+
+_REFUSED = "test_nop_refuse"
+"""Can't be changed: the tracer nop says no, for tests of that."""
+
+_ALWAYS_SOMEWHERE = "trace_printk_dest"
+"""On in exactly one instance."""
+
+
+class Options:
+    """The options of one instance, by name."""
+
+    def __init__(
+        self, version: KernelVersion, changed: Callable[[str, bool], None], on: Iterable[str] | None = None
+    ) -> None:
+        """changed: called with name and new value before an option changes.
+
+        on: the options to start with instead of the defaults (of the top level, for an instance).
+        """
+        self.names = version.options
+        self._changed = changed
+        self.on = (set(_DEFAULT_ON) & set(self.names)) if on is None else set(on) - _TOP_ONLY_FLAGS
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.on
+
+    def file_names(self, *, top: bool) -> list[str]:
+        """What ``options/`` holds."""
+        return [name for name in self.names if top or name not in _TOP_ONLY_FILES]
+
+    def set(self, name: str, value: bool) -> None:
+        """Raises EINVAL where the kernel refuses the change."""
+        if value == (name in self.on):
+            return
+        if name == _REFUSED or (name == _ALWAYS_SOMEWHERE and not value):
+            raise refuse(errno.EINVAL)
+        self._changed(name, value)
+        (self.on.add if value else self.on.discard)(name)
+
+    def write_file(self, name: str, text: str) -> None:
+        """A write to ``options/NAME``."""
+        self.set(name, parse_switch(text))
+
+    def write(self, text: str) -> None:
+        """A write to ``trace_options``: one name, with ``no`` before it to clear."""
+        if len(text) >= _MAX_LENGTH:
+            raise refuse(errno.EINVAL)
+        name = text.strip()
+        value = not name.startswith("no")
+        name = name if value else name[2:]
+        if name not in self.names:
+            raise refuse(errno.EINVAL)
+        self.set(name, value)
+
+    def text(self) -> str:
+        """The ``trace_options`` file."""
+        return "".join(f"{'' if name in self.on else 'no'}{name}\n" for name in self.names)

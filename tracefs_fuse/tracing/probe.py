@@ -1,0 +1,165 @@
+"""An event's path, composed into one function for a tracepoint or for finished records.
+
+What happens at an event, for each instance that listens (modelled after
+include/trace/stages/stage6_event_callback.h and trace_event_buffer_commit()):
+
+- No trigger needs the record: all triggers run first, then the record is made and committed.
+- Some trigger does: the record is made, triggers run in the order of the list, then it is
+  committed; traceoff and stacktrace run behind that.
+
+A record is committed unless the event is soft-disabled or its filter says no.  A task that
+set_event_pid leaves out makes no record, hence runs no trigger that needs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tracefs_fuse.tracing.compose import Namespace, composed, indented
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.field import Kind
+from tracefs_fuse.tracing.source import SourceLike
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.event_file import EventFile
+    from tracefs_fuse.tracing.triggers.trigger import Trigger
+
+
+class Origin(Enum):
+    """Where an occurrence of an event comes from."""
+
+    EVENT = "event"
+    """The event itself: a tracepoint, or a synthetic event that is generated."""
+
+    INJECTED = "injected"
+    """A record put in by hand: triggers that don't need it don't run."""
+
+    MARKER = "marker"
+    """A write to trace_marker: always recorded, and triggers always get to see the record."""
+
+
+_HEADER = ("common_type", "common_flags", "common_preempt_count", "common_pid")
+
+
+def tracepoint_function(
+    event: TraceEvent, prototype: Sequence[str], files: Sequence[EventFile], source: SourceLike
+) -> Callable[..., None]:
+    """What a tracepoint calls: the event's path in all instances that listen.
+
+    prototype: the tracepoint's parameters by name; the event records those that are its fields.
+    """
+    namespace = Namespace()
+    variables = {field.name: field.variable for field in event.fields}
+    bodies, needs = [], set[str]()
+    for file in files:
+        path = _Path(file, namespace, _packed(event, namespace), Origin.EVENT)
+        bodies += path.lines
+        needs |= path.needs
+    lines = [f"task = {namespace.bind(source, 'source')}.current"]
+    lines += [
+        f'{field.variable} = {field.variable}.encode("utf-8", "surrogateescape")'
+        for field in event.fields
+        if field.kind is Kind.DYNAMIC_STRING
+    ]
+    header = {
+        "common_type": str(event.id),
+        "common_flags": "0",
+        "common_preempt_count": "0",
+        "common_pid": "task.pid",
+    }
+    lines += [f"{name} = {value}" for name, value in header.items() if name in needs]
+    lines += _task_lines(needs)
+    if lines[0].startswith("task") and not needs & {"task", "cpu", "comm", "common_pid"}:
+        del lines[0]
+    parameters = [variables.get(name, f"_{name}") for name in prototype]
+    return composed(event.name, parameters, lines + bodies, namespace)
+
+
+def record_function(file: EventFile, origin: Origin) -> Callable[..., None]:
+    """The event's path in one instance for a finished record: ``function(task, record)``.
+
+    For a marker ``function(task, record, finished)``: what triggers see, and what is recorded.
+    """
+    namespace = Namespace()
+    parameters = ["task", "record", *(["finished"] if origin is Origin.MARKER else [])]
+    path = _Path(file, namespace, parameters[-1], origin)
+    event = file.event
+    names = [*_HEADER, *(field.variable for field in event.fields)]
+    unpack = namespace.bind(event.layout.unpack_all, "unpack")
+    lines = [f"{', '.join(names)}, = {unpack}(record)", *_task_lines(path.needs)]
+    return composed(event.name, parameters, lines + path.lines, namespace)
+
+
+def _task_lines(needs: set[str]) -> list[str]:
+    lines = []
+    if "cpu" in needs:
+        lines.append("cpu = task.cpu")
+    if "comm" in needs:
+        lines.append('comm = task.comm.encode("utf-8", "surrogateescape")[:15]')
+    return lines
+
+
+def _packed(event: TraceEvent, namespace: Namespace) -> str:
+    """An expression that makes the record from the fields' variables."""
+    header = f"{event.id}, 0, 0, task.pid"
+    values = "".join(f", {field.variable}" for field in event.fields)
+    layout = event.layout
+    if layout.dynamic:
+        return f"{namespace.bind(layout.pack, 'pack')}(({header}), ({values[2:]},))"
+    return f"{namespace.bind(layout.struct.pack, 'pack')}({header}{values})"
+
+
+class _Path:
+    """The source lines of an event's path in one instance."""
+
+    def __init__(self, file: EventFile, namespace: Namespace, record: str, origin: Origin) -> None:
+        """record: expression for the record that is committed."""
+        self._file = file
+        self._namespace = namespace
+        self._origin = origin
+        self.needs: set[str] = set()
+        if file.conditional or origin is Origin.MARKER:
+            before = [line for t in file.triggers if not t.post for line in self._trigger(t)]
+            after = [line for t in file.triggers if t.post for line in self._trigger(t)]
+            self.lines = self._for_pids([*before, *self._commit(record), *after])
+        else:
+            triggers = [] if origin is Origin.INJECTED else file.triggers
+            before = [line for t in triggers for line in self._trigger(t)]
+            self.lines = [*before, *self._for_pids(self._commit(record))]
+        if "ts" in self.needs:
+            self.lines.insert(0, f"ts = {namespace.bind(file.array.clock.read, 'clock')}()")
+
+    def _bound(self, value: Any, hint: str) -> str:
+        return self._namespace.bind(value, hint)
+
+    def _trigger(self, trigger: Trigger) -> list[str]:
+        lines = trigger.compose(self._namespace)
+        self.needs |= trigger.needs
+        return self._if(trigger.filter, lines)
+
+    def _if(self, filter: Any, lines: list[str]) -> list[str]:
+        if filter is None or not lines:
+            return lines
+        self.needs |= filter.needs
+        return [f"if {filter.compose(self._namespace)}:", *indented(lines)]
+
+    def _for_pids(self, lines: list[str]) -> list[str]:
+        array = self._file.array
+        if not array.pids.in_use or not lines:
+            return lines
+        self.needs.add("task")
+        return [f"if {self._bound(array.pids.admits, 'admits')}(task.pid):", *indented(lines)]
+
+    def _commit(self, record: str) -> list[str]:
+        """Record the event; soft mode is looked at when it happens, for triggers change it."""
+        file = self._file
+        self.needs |= {"task", "ts"}
+        lines = [f"{self._bound(file.array.commit, 'commit')}(task, {record}, ts)"]
+        if self._origin is Origin.MARKER:
+            return lines
+        lines = self._if(file.filter, lines)
+        if file.soft_mode:
+            lines = [f"if not {self._bound(file, 'file')}.soft_disabled:", *indented(lines)]
+        return lines

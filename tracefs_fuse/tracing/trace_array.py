@@ -1,0 +1,216 @@
+"""One instance: its ring buffers, options, clock, event files and error log.
+
+Modelled after struct trace_array (kernel/trace/trace.h).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.buffer_size import DEFAULT_SIZE, MINIMAL_SIZE
+from tracefs_fuse.tracing.clocks import Clock
+from tracefs_fuse.tracing.error_log import ErrorLog
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.event_file import EventFile
+from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.options import Options
+from tracefs_fuse.tracing.pid_filter import PidFilter
+from tracefs_fuse.tracing.ring_buffer import TraceBuffer, pages_for
+from tracefs_fuse.tracing.source import TaskLike
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.tracing import Tracing
+
+NOP = "nop"
+"""The one tracer there is."""
+
+
+class TraceArray:
+    """An instance; the top level is the one with an empty name."""
+
+    def __init__(self, tracing: Tracing, name: str, options: Options | None = None) -> None:
+        """options: those to start with; defaults when None."""
+        self.tracing = tracing
+        self.name = name
+        self.expanded = bool(name)
+        self.options = Options(
+            tracing.version, self._option_changes, None if options is None else options.on
+        )
+        self.clock = Clock(tracing.source)
+        self.buffer = TraceBuffer(tracing.cpu_count, DEFAULT_SIZE if self.expanded else MINIMAL_SIZE)
+        self.snapshot_buffer: TraceBuffer | None = None
+        self.snapshot_users = 0
+        """Histograms with a snapshot() action: they alone may take snapshots."""
+
+        self.buffer_percent = 50
+        self.disabled_cpus: frozenset[int] = frozenset()
+        self.pids = PidFilter()
+        self.error_log = ErrorLog(lambda: tracing.source.now)
+        self.files = {key: EventFile(event, self) for key, event in tracing.events.items()}
+        self.print_file = EventFile(tracing.ftrace_events["print"], self)
+        """What trace_marker makes; only its triggers can be set."""
+
+        self.readers: set[int] = set()
+        """CPUs whose events a trace_pipe consumes."""
+
+        self.open_files = 0
+        """Files that keep the instance from being removed."""
+
+        self._tracing_on = True
+        self._absolute_users = 0
+
+    # -- recording -------------------------------------------------------------------------
+
+    @property
+    def tracing_on(self) -> bool:
+        return self._tracing_on
+
+    @tracing_on.setter
+    def tracing_on(self, on: bool) -> None:
+        self._tracing_on = on
+        self.tracing.data.notify_all()
+
+    def commit(self, task: TaskLike, record: bytes, stamp: int) -> None:
+        """Record an event of a task, if this instance records."""
+        if not self._tracing_on or task.cpu in self.disabled_cpus:
+            return
+        if self.buffer.cpus[task.cpu].write(stamp, record):
+            self.tracing.recorded(task)
+
+    def record_stack(self, event: TraceEvent, task: TaskLike) -> None:
+        """Record the kernel stack of a task at an event."""
+        self.commit(task, self.tracing.stack_record(event, task), self.clock.read())
+
+    # -- buffers ---------------------------------------------------------------------------
+
+    def expand(self) -> None:
+        """Give the buffers their default size: the instance is going to be used."""
+        if not self.expanded:
+            self.resize(DEFAULT_SIZE, None)
+
+    def resize(self, size: int, cpu: int | None) -> None:
+        """Bytes for each CPU, or for one."""
+        self.expanded = True
+        for buffer in (self.buffer, self.snapshot_buffer):
+            if buffer is not None:
+                for ring in buffer.cpus if cpu is None else [buffer.cpus[cpu]]:
+                    ring.resize(pages_for(size, ring.data_size))
+
+    def set_subbuf_order(self, order: int) -> None:
+        if self.readers:
+            raise refuse(errno.EBUSY)
+        for buffer in (self.buffer, self.snapshot_buffer):
+            if buffer is not None and buffer.order != order:
+                buffer.set_order(order)
+
+    def clear(self, cpu: int | None = None) -> None:
+        """Empty the main buffer, of all CPUs or of one."""
+        if cpu is None:
+            self.buffer.reset(self.clock.read())
+        else:
+            self.buffer.cpus[cpu].reset()
+
+    def free(self) -> None:
+        """The free_buffer file was closed."""
+        if "disable_on_free" in self.options:
+            self.tracing_on = False
+        self.resize(MINIMAL_SIZE, None)
+
+    # -- snapshots -------------------------------------------------------------------------
+
+    def allocate_snapshot(self) -> None:
+        """Make the snapshot buffer, empty, with the sizes of the main one."""
+        if self.snapshot_buffer is None:
+            self.snapshot_buffer = self.buffer.empty_copy(self.clock.read())
+
+    def take_snapshot(self) -> None:
+        """Swap the main and the snapshot buffer."""
+        if self.snapshot_buffer is not None:
+            self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
+
+    def take_cpu_snapshot(self, cpu: int) -> None:
+        """Swap the buffers of one CPU."""
+        if self.snapshot_buffer is not None:
+            main, spare = self.buffer.cpus, self.snapshot_buffer.cpus
+            main[cpu], spare[cpu] = spare[cpu], main[cpu]
+
+    def write_snapshot(self, value: int, cpu: int | None = None) -> None:
+        """``snapshot``: 0 frees, 1 takes one, any other number clears."""
+        if self.snapshot_users:
+            raise refuse(errno.EBUSY)
+        self.expand()
+        if value == 0:
+            if cpu is not None:
+                raise refuse(errno.EINVAL)
+            self.snapshot_buffer = None
+        elif value == 1:
+            self.allocate_snapshot()
+            if cpu is None:
+                self.take_snapshot()
+            else:
+                self.take_cpu_snapshot(cpu)
+        elif self.snapshot_buffer is not None:
+            if cpu is None:
+                self.snapshot_buffer.reset(self.clock.read())
+            else:
+                self.snapshot_buffer.cpus[cpu].reset()
+
+    # -- clock -----------------------------------------------------------------------------
+
+    def set_clock(self, name: str) -> None:
+        """Select a trace clock; times of different clocks don't mix, so the buffers are emptied."""
+        self.clock.select(name)
+        self.clear()
+        if self.snapshot_buffer is not None:
+            self.snapshot_buffer.reset(self.clock.read())
+
+    @property
+    def absolute_time(self) -> bool:
+        """A histogram uses time stamps, so each event carries a whole one."""
+        return self._absolute_users > 0
+
+    def use_absolute_time(self, use: bool) -> None:
+        """Count the users of whole time stamps."""
+        self._absolute_users += 1 if use else -1
+        for buffer in (self.buffer, self.snapshot_buffer):
+            if buffer is not None:
+                buffer.set_absolute(self.absolute_time)
+
+    # -- control ---------------------------------------------------------------------------
+
+    def set_tracer(self, name: str) -> None:
+        """``current_tracer``: there is only nop."""
+        if name.strip() != NOP:
+            raise refuse(errno.EINVAL)
+
+    def events_enabled(self, files: list[EventFile], on: bool) -> None:
+        """Turn several events on or off."""
+        for file in files:
+            file.enable() if on else file.disable()
+
+    def pids_changed(self) -> None:
+        """set_event_pid or its negative was written."""
+        self.expand()
+        for file in self.files.values():
+            if file.registered:
+                file.changed()
+
+    def _option_changes(self, name: str, value: bool) -> None:
+        if name == "overwrite":
+            for buffer in (self.buffer, self.snapshot_buffer):
+                if buffer is not None:
+                    buffer.set_overwrite(value)
+        elif name == "trace_printk_dest":
+            for array in self.tracing.arrays():
+                array.options.on.discard(name)
+
+    @property
+    def busy(self) -> bool:
+        """Something keeps the instance from being removed."""
+        return bool(self.open_files or self.readers)
+
+    def remove(self) -> None:
+        """Turn everything off before the instance goes."""
+        for file in self.files.values():
+            file.remove()

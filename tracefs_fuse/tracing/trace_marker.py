@@ -1,0 +1,73 @@
+"""Events made by writing: ``trace_marker`` and ``trace_marker_raw``.
+
+Modelled after tracing_mark_write() and tracing_mark_raw_write() (kernel/trace/trace.c).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.event import COMMON
+from tracefs_fuse.tracing.kallsyms import MARKER_ADDRESS
+from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.source import TaskLike
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.trace_array import TraceArray
+
+_MAX_TEXT = 4096
+_META_SIZE = 18
+"""Record header, address, and room for a newline and a NUL."""
+
+_EVENT_HEADER_SIZE = 8
+_RAW_ID_SIZE = 4
+
+
+def write_marker(array: TraceArray, task: TaskLike, data: bytes) -> int:
+    """Record text; returns how many bytes of it were taken.
+
+    Raises EINVAL when markers are off, EBADF while nothing is recorded, ENODEV when no instance
+    wants it.
+    """
+    targets = _targets(array)
+    if not targets:
+        raise refuse(errno.ENODEV)
+    return max(_mark(target, task, data) for target in targets)
+
+
+def _targets(array: TraceArray) -> list[TraceArray]:
+    """The instances that a marker written to this one goes to."""
+    if array.name or not array.tracing.version.has_copy_trace_marker:
+        return [array]
+    return [a for a in array.tracing.arrays() if "copy_trace_marker" in a.options]
+
+
+def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
+    _check(array, data, minimum=0)
+    room = array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE - _META_SIZE
+    text = data[: min(_MAX_TEXT, room)]
+    event = array.print_file.event
+    header = (event.id, 0, array.tracing.version.marker_preempt_count, task.pid)
+    record = event.layout.pack(header, (MARKER_ADDRESS, text))
+    line = text if text.endswith(b"\n") else text + b"\n"
+    array.print_file.mark(task, record, event.layout.pack(header, (MARKER_ADDRESS, line)))
+    return len(text)
+
+
+def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
+    """Record binary data: four bytes of id, then what belongs to it."""
+    _check(array, data, minimum=_RAW_ID_SIZE)
+    version = array.tracing.version
+    event = array.tracing.ftrace_events["raw_data"]
+    header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
+    array.commit(task, header + data + bytes(version.marker_raw_extra), array.clock.read())
+    return len(data)
+
+
+def _check(array: TraceArray, data: bytes, *, minimum: int) -> None:
+    too_long = minimum and len(data) > _MAX_TEXT
+    if "markers" not in array.options or len(data) < minimum or too_long:
+        raise refuse(errno.EINVAL)
+    if not array.tracing_on:
+        raise refuse(errno.EBADF)

@@ -1,0 +1,169 @@
+"""The tracing core as a whole: registered events, instances, what they share.
+
+Modelled after kernel/trace/trace.c and kernel/trace/trace_events.c.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracefs_fuse.tracing.cmdlines import SavedCmdlines
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.events import ftrace, huge_memory
+from tracefs_fuse.tracing.kallsyms import stack_of
+from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.pointer_hash import PointerHash
+from tracefs_fuse.tracing.probe import tracepoint_function
+from tracefs_fuse.tracing.source import SourceLike, TaskLike
+from tracefs_fuse.tracing.trace_array import TraceArray
+from tracefs_fuse.tracing.versions import VERSIONS
+
+
+@dataclass(frozen=True)
+class _Tracepoint:
+    """Where an event comes from: its parameters, and how to have a function called there."""
+
+    prototype: tuple[str, ...]
+    bind: Callable[[Callable[..., None]], None]
+    unheard: Callable[..., None]
+
+
+class Tracing:
+    """Everything below ``/sys/kernel/tracing`` that is not the text of a file."""
+
+    def __init__(
+        self,
+        version: str,
+        source: SourceLike,
+        *,
+        cpus: int = 1,
+        seed: int = 0,
+        lock: threading.RLock | None = None,
+    ) -> None:
+        """version: a key of VERSIONS.  seed: of the hash that hides pointers."""
+        self.version = VERSIONS[version]
+        self.source = source
+        self.cpu_count = cpus
+        self.lock = lock if lock is not None else threading.RLock()
+        self.data = threading.Condition(self.lock)
+        """Notified when a blocked reader may find something new."""
+
+        self.waiters = 0
+        self.pointer_hash = PointerHash(seed)
+        self.cmdlines = SavedCmdlines(self.version.saved_cmdlines_size)
+        self.events: dict[tuple[str, str], TraceEvent] = {}
+        for definition in huge_memory.definitions(version):
+            event = TraceEvent.defined(definition, self.version)
+            self.events[event.system, event.name] = event
+        self.ftrace_events = ftrace.events(self.version)
+        self._by_id = {e.id: e for e in (*self.events.values(), *self.ftrace_events.values())}
+        self._tracepoints: dict[tuple[str, str], _Tracepoint] = {}
+        self._record_comms = self._record_tgids = False
+        self.top = TraceArray(self, "")
+        self.instances: dict[str, TraceArray] = {}
+
+    # -- instances -------------------------------------------------------------------------
+
+    def arrays(self) -> Iterator[TraceArray]:
+        """All instances, the top level first."""
+        yield self.top
+        yield from self.instances.values()
+
+    def make_instance(self, name: str) -> None:
+        """mkdir in ``instances``."""
+        if name in self.instances:
+            raise refuse(errno.EEXIST)
+        self.instances[name] = TraceArray(self, name, self.top.options)
+
+    def remove_instance(self, name: str) -> None:
+        """rmdir in ``instances``; EBUSY while something of it is in use."""
+        array = self.instances.get(name)
+        if array is None:
+            raise refuse(errno.ENOENT)
+        if array.busy:
+            raise refuse(errno.EBUSY)
+        array.remove()
+        del self.instances[name]
+
+    # -- events ----------------------------------------------------------------------------
+
+    def attach(
+        self,
+        system: str,
+        name: str,
+        prototype: Sequence[str],
+        bind: Callable[[Callable[..., None]], None],
+        unheard: Callable[..., None],
+    ) -> None:
+        """Say where an event comes from.
+
+        prototype: names of the tracepoint's parameters.
+        bind: has the given function called at each hit from now on.
+        unheard: what to bind while nobody listens.
+        """
+        self._tracepoints[system, name] = _Tracepoint(tuple(prototype), bind, unheard)
+
+    def event_of_id(self, id: int) -> TraceEvent | None:
+        return self._by_id.get(id)
+
+    def event_changed(self, event: TraceEvent) -> None:
+        """An event file of this event changed: compose what its tracepoint calls."""
+        key = event.system, event.name
+        files = [f for a in self.arrays() if (f := a.files.get(key)) is not None and f.registered]
+        tracepoint = self._tracepoints.get(key)
+        if tracepoint is not None:
+            tracepoint.bind(
+                tracepoint_function(event, tracepoint.prototype, files, self.source)
+                if files
+                else tracepoint.unheard
+            )
+        self._update_recording()
+
+    def _update_recording(self) -> None:
+        """Tasks are remembered by name only while some event is on."""
+        active = [a for a in self.arrays() if any(f.registered for f in a.files.values())]
+        self._record_comms = bool(active) and "record-cmd" in self.top.options
+        self._record_tgids = any("record-tgid" in array.options for array in active)
+
+    # -- what is recorded ------------------------------------------------------------------
+
+    def recorded(self, task: TaskLike) -> None:
+        """A record of this task was committed somewhere."""
+        if self._record_comms:
+            self.cmdlines.record_comm(task)
+        if self._record_tgids:
+            self.cmdlines.record_tgid(task)
+        if self.waiters:
+            self.data.notify_all()
+
+    def stack_record(self, event: TraceEvent, task: TaskLike) -> bytes:
+        """A record of the kernel stack that leads to an event."""
+        kernel_stack = self.ftrace_events["kernel_stack"]
+        addresses = stack_of(event.name)
+        return kernel_stack.layout.pack((kernel_stack.id, 0, 0, task.pid), addresses)
+
+    def pointer_text(self, address: int, hashed: bool) -> str:
+        """What ``%p`` shows."""
+        return self.pointer_hash.text(address) if hashed else f"{address:016x}"
+
+    def comm_of(self, pid: int) -> str:
+        return self.cmdlines.comm_of(pid)
+
+    def tgid_of(self, pid: int) -> int | None:
+        return self.cmdlines.tgid_of(pid)
+
+    @property
+    def online_cpus(self) -> int:
+        return self.cpu_count
+
+    def wait(self, seconds: float) -> Any:
+        """Let the lock go until something may have happened, or the time is over."""
+        self.waiters += 1
+        try:
+            return self.data.wait(seconds)
+        finally:
+            self.waiters -= 1

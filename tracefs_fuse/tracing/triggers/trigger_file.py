@@ -1,0 +1,140 @@
+"""The ``trigger`` file of an event: reading, writing commands, opening with truncation.
+
+Modelled after event_trigger_write() and event_trigger_parse()
+(kernel/trace/trace_events_trigger.c).
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.filter import Filter, parse_filter
+from tracefs_fuse.tracing.filter.errors import FilterError
+from tracefs_fuse.tracing.hist import truncate_hist_triggers, write_hist_trigger
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.triggers.on_event import ON_EVENT_TRIGGERS, SwitchHist
+from tracefs_fuse.tracing.triggers.simple import SIMPLE_TRIGGERS
+from tracefs_fuse.tracing.triggers.trigger import UNLIMITED, Trigger
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.event_file import EventFile
+
+MAX_COMMAND = 4096
+_NAMES = (*SIMPLE_TRIGGERS, *ON_EVENT_TRIGGERS, "hist")
+_HELP = "# Available triggers:\n#" + "".join(f" {name}" for name in _NAMES) + "\n"
+_COMMAND = re.compile(r"(!?)([^: \t]*)[: \t]?[ \t]*(.*)", re.S)
+
+
+def read_triggers(file: EventFile) -> str:
+    """The ``trigger`` file."""
+    lines = [f"{trigger.described()}\n" for trigger in file.triggers]
+    return "".join(lines) or _HELP
+
+
+def truncate_triggers(file: EventFile) -> None:
+    """An open with O_TRUNC: histograms and what switches them go, other triggers stay."""
+    truncate_hist_triggers(file)
+    for trigger in [t for t in file.triggers if isinstance(t, SwitchHist)]:
+        remove_trigger(trigger)
+
+
+def write_trigger(file: EventFile, data: str) -> None:
+    """One command; raises OSError with the kernel's errno."""
+    if not data:
+        return
+    if len(data) >= MAX_COMMAND:
+        raise refuse(errno.EINVAL)
+    match = _COMMAND.fullmatch(data.strip())
+    if match is None:
+        raise refuse(errno.EINVAL)
+    remove, name, parameters = bool(match[1]), match[2], match[3]
+    if name == "hist":
+        write_hist_trigger(file, parameters, remove)
+    elif name in SIMPLE_TRIGGERS:
+        _write(file, name, None, parameters, remove)
+    elif name in ON_EVENT_TRIGGERS:
+        target, rest = _target(file, parameters)
+        _write(file, name, target, rest, remove)
+    else:
+        raise refuse(errno.EINVAL)
+
+
+def _target(file: EventFile, parameters: str) -> tuple[EventFile, str]:
+    """The event that a command names, and what follows it."""
+    words = parameters.split(None, 1)
+    parts = words[0].split(":", 2) if words else []
+    target = file.array.files.get((parts[0], parts[1])) if len(parts) > 1 else None
+    if target is None:
+        raise refuse(errno.EINVAL)
+    return target, " ".join([*parts[2:], *words[1:]])
+
+
+def _write(file: EventFile, name: str, target: EventFile | None, rest: str, remove: bool) -> None:
+    if remove:
+        wanted = _made(file, name, target, None, UNLIMITED).identity()
+        for trigger in file.triggers:
+            if trigger.identity() == wanted:
+                remove_trigger(trigger)
+                return
+        return
+    count, condition = _count_and_condition(rest)
+    trigger = _made(file, name, target, _filter(file, condition), count)
+    if any(other.identity() == trigger.identity() for other in file.triggers):
+        raise refuse(errno.EEXIST)
+    add_trigger(trigger)
+
+
+def _made(
+    file: EventFile, name: str, target: EventFile | None, filter: Filter | None, count: int
+) -> Trigger:
+    if target is not None:
+        return ON_EVENT_TRIGGERS[name](file, name, target, filter, count)
+    return SIMPLE_TRIGGERS[name](file, name, filter, count)
+
+
+def _count_and_condition(rest: str) -> tuple[int, str | None]:
+    """``[count] [if filter]``: the count, and the filter's text if there is one."""
+    count = UNLIMITED
+    if rest[:1].isdigit():
+        word, _, rest = rest.partition(" ")
+        count = parse_unsigned(word.partition(":")[0], base0=True)
+        rest = rest.strip()
+    if not rest:
+        return count, None
+    word, _, condition = rest.partition(" ")
+    if word != "if" or not condition.strip():
+        raise refuse(errno.EINVAL)
+    return count, condition.strip()
+
+
+def _filter(file: EventFile, condition: str | None) -> Filter | None:
+    if condition is None:
+        return None
+    try:
+        return parse_filter(file.event, condition, file.array.tracing.version)
+    except FilterError as error:
+        error.log(file.array.error_log, condition)
+        raise
+
+
+def add_trigger(trigger: Trigger) -> None:
+    """Put a trigger in force: newest first, histograms behind all others."""
+    file = trigger.file
+    trigger.registered()
+    if trigger.needs_record:
+        file.triggers.append(trigger)
+    else:
+        file.triggers.insert(0, trigger)
+    file.enable(soft=True)
+    file.changed()
+
+
+def remove_trigger(trigger: Trigger) -> None:
+    """Take a trigger out of force."""
+    file = trigger.file
+    file.triggers.remove(trigger)
+    file.disable(soft=True)
+    trigger.unregistered()
+    file.changed()
