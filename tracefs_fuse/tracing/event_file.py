@@ -34,6 +34,9 @@ class EventFile:
 
         self.soft_mode = False
         self.soft_references = 0
+        self.was_enabled = False
+        """The event was on at some time, so records of it may be in the buffer."""
+
         self.filter: Filter | None = None
         self.filter_text: str | None = None
         """What the ``filter`` file shows: a filter or what was wrong with one; None for none."""
@@ -54,8 +57,8 @@ class EventFile:
             self.soft_disabled = False
         if not self.registered:
             self.soft_disabled = soft
-            self.registered = True
-            self.array.event_enabled()
+            self.registered = self.was_enabled = True
+            self.array.expand()
         self.changed()
 
     def disable(self, *, soft: bool = False) -> None:

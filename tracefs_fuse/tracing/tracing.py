@@ -13,12 +13,15 @@ from typing import Any
 
 from tracefs_fuse.tracing.cmdlines import SavedCmdlines
 from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.events import ftrace, huge_memory
 from tracefs_fuse.tracing.kallsyms import stack_of
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.pointer_hash import PointerHash
 from tracefs_fuse.tracing.probe import tracepoint_function
+from tracefs_fuse.tracing.print_fmt import Values
 from tracefs_fuse.tracing.source import SourceLike, TaskLike
+from tracefs_fuse.tracing.synthetic import SyntheticEvent, SyntheticEvents
 from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.versions import VERSIONS
 
@@ -63,8 +66,12 @@ class Tracing:
         self._by_id = {e.id: e for e in (*self.events.values(), *self.ftrace_events.values())}
         self._tracepoints: dict[tuple[str, str], _Tracepoint] = {}
         self._record_comms = self._record_tgids = False
-        self.top = TraceArray(self, "")
+        self.synthetic = SyntheticEvents(self)
+        self.thresh = 0
+        """Microseconds; of use to latency tracers only."""
+
         self.instances: dict[str, TraceArray] = {}
+        self.top = TraceArray(self, "")
 
     # -- instances -------------------------------------------------------------------------
 
@@ -106,6 +113,34 @@ class Tracing:
         unheard: what to bind while nobody listens.
         """
         self._tracepoints[system, name] = _Tracepoint(tuple(prototype), bind, unheard)
+
+    def add_event(self, event: TraceEvent) -> None:
+        """An event is made at run time: in present instances it comes first."""
+        key = event.system, event.name
+        self.events[key] = event
+        self._by_id[event.id] = event
+        for array in self.arrays():
+            array.files = {key: EventFile(event, array), **array.files}
+
+    def remove_event(self, event: TraceEvent) -> None:
+        key = event.system, event.name
+        del self.events[key]
+        del self._by_id[event.id]
+        for array in self.arrays():
+            del array.files[key]
+
+    def files_of(self, event: TraceEvent) -> list[EventFile]:
+        """The event's state in all instances."""
+        return [array.files[event.system, event.name] for array in self.arrays()]
+
+    def generate(self, event: SyntheticEvent, task: TaskLike, values: Values) -> None:
+        """A synthetic event happens, in all instances where it is on."""
+        record = None
+        for file in self.files_of(event):
+            if file.registered:
+                if record is None:
+                    record = event.record(task.pid, self.version.synthetic_preempt_count, values)
+                file.fire(task, record)
 
     def event_of_id(self, id: int) -> TraceEvent | None:
         return self._by_id.get(id)

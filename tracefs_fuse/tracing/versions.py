@@ -97,11 +97,6 @@ class KernelVersion:
     synth_format_separator: str
     """What separates the fields in a synthetic event's print format."""
 
-    synth_array_length_shown: bool
-    """``format`` shows the length of a synthetic event's static array."""
-
-    synth_stack_fields: bool
-
     dynevent_unknown_type_logged: bool
     """An unknown command letter in dynamic_events makes an error log entry."""
 
@@ -175,7 +170,7 @@ V7_3 = KernelVersion(
     preemption_model="PREEMPTLAZY",
     marker_preempt_count=2,
     synthetic_preempt_count=3,
-    first_dynamic_id=21,
+    first_dynamic_id=1297,
     has_graph_retaddr=True,
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=True),
     char_is_unsigned=True,
@@ -200,8 +195,6 @@ V7_3 = KernelVersion(
     hist_poll=True,
     hist_long_name_error=True,
     synth_format_separator=" ",
-    synth_array_length_shown=False,
-    synth_stack_fields=True,
     dynevent_unknown_type_logged=True,
     marker_fault_is_error=True,
     marker_raw_extra=0,
@@ -220,7 +213,7 @@ V6_12 = replace(
     preemption_model="server",
     marker_preempt_count=0,
     synthetic_preempt_count=0,
-    first_dynamic_id=20,
+    first_dynamic_id=1554,
     has_graph_retaddr=False,
     options=_options(fields=True, printk_dest=True, copy_marker=False, bitmask=False),
     overwrite_field=("int", 1, 1),
@@ -255,6 +248,8 @@ V6_18 = replace(
     V6_12,
     name="6.18",
     release="6.18.15-lab",
+    first_dynamic_id=1606,
+    synth_format_separator=" ",
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
     has_copy_trace_marker=True,
 )
@@ -263,13 +258,12 @@ V6_1 = replace(
     V6_12,
     name="6.1",
     release="6.1.190-lab",
+    first_dynamic_id=1392,
     options=_options(fields=False, printk_dest=False, copy_marker=False, bitmask=False),
     char_is_unsigned=False,
     has_subbuf_size=False,
     filter_function=False,
     hist_nohitcount=False,
-    synth_array_length_shown=True,
-    synth_stack_fields=False,
     saved_cmdlines_size=128,
 )
 

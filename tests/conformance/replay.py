@@ -1,0 +1,139 @@
+"""Plays recorded cases against a tree of pseudo-files, without a mount.
+
+A case is a list of steps with the kernel's answers; the words are those of the recordings:
+write, read, nread (without blocking), list, mode, mkdir, rmdir, sleep.  What differs between any
+two boots (times, pids, hashed pointers, ids) is taken out of both sides before comparing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracefs_fuse.files.node import Directory, File, Node, Request
+
+Case = dict[str, Any]
+
+_NOISE: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
+    (
+        re.compile(
+            r"^ *\S.{0,15}-\d+ +(\( *[-\d]+\) )?\[\d{3}\]( [^ ]{5,6})? +(\d+\.\d{6}|\d+): ", re.M
+        ),
+        lambda m: f"TASK {'(TGID) ' if m[1] else ''}[CPU] {'FLAGS ' if m[2] else ''}TIME: ",
+    ),
+    (re.compile(r"^\s*\S{1,16}-\d+\s+\d+\S*\s+\d+us[+!#*@$ ]*: ", re.M), "TASK LATENCY: "),
+    (re.compile(r"\b(mm|page|folio)=[0-9a-f]{8,16}\b"), r"\1=POINTER"),
+    (re.compile(r"^\[ *\d+\.\d{6}\] ", re.M), "[TIME] "),
+    (re.compile(r"(oldest event ts|now ts): +[\d.]+"), r"\1: TIME"),
+    (re.compile(r"(common_pid|pid): +\d+"), r"\1: PID"),
+    (re.compile(r"^ID: \d+$", re.M), "ID: N"),
+]
+
+_WRITE_FLAGS = {
+    "trunc": os.O_WRONLY | os.O_TRUNC,
+    "append": os.O_WRONLY | os.O_APPEND,
+    "plain": os.O_WRONLY,
+}
+_CHUNK = 65536
+
+
+def normal(text: str) -> str:
+    """Text without what differs between any two boots."""
+    for pattern, replacement in _NOISE:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+@dataclass
+class Client:
+    """Makes requests of a tree as a process would through the kernel."""
+
+    root: Directory
+    request: Request
+    tick: Callable[[], None] = field(default=lambda: None)
+    """Called before each request: time goes on."""
+
+    def node(self, path: str) -> Node:
+        node: Node = self.root
+        for name in path.split("/"):
+            found = node.lookup(name) if isinstance(node, Directory) else None
+            if found is None:
+                raise OSError(errno.ENOENT, path)
+            node = found
+        return node
+
+    def _file(self, path: str) -> File:
+        node = self.node(path)
+        if not isinstance(node, File):
+            raise OSError(errno.EISDIR, path)
+        return node
+
+    def read(self, path: str, *, nonblock: bool = False) -> str:
+        opened = self._file(path).open(self.request, os.O_RDONLY)
+        data = b""
+        try:
+            while chunk := opened.read(self.request, _CHUNK, len(data), nonblock):
+                data += chunk
+        except BlockingIOError:
+            pass
+        finally:
+            opened.release()
+        return data.decode("latin-1")
+
+    def write(self, path: str, text: str, flag: str) -> None:
+        opened = self._file(path).open(self.request, _WRITE_FLAGS[flag])
+        try:
+            opened.write(self.request, text.encode("latin-1"), 0)
+        finally:
+            opened.release()
+
+    def answer(self, do: list[Any]) -> tuple[str, str]:
+        """Status and text of one step."""
+        verb, *rest = do
+        self.tick()
+        try:
+            return "OK", self._do(verb, rest)
+        except OSError as error:
+            return errno.errorcode[error.errno or errno.EIO], ""
+
+    def _do(self, verb: str, rest: list[Any]) -> str:
+        if verb == "write":
+            self.write(*rest)
+        elif verb in ("read", "nread"):
+            return self.read(rest[0], nonblock=verb == "nread")
+        elif verb == "list":
+            node = self.node(rest[0])
+            assert isinstance(node, Directory)
+            return "".join(f"{name}\n" for name in sorted(node.children()))
+        elif verb == "mode":
+            node = self.node(rest[0])
+            kind = stat.S_IFDIR if isinstance(node, Directory) else stat.S_IFREG
+            return f"{kind | node.mode:o}"
+        elif verb in ("mkdir", "rmdir"):
+            parent, _, name = rest[0].rpartition("/")
+            folder = self.node(parent)
+            assert isinstance(folder, Directory)
+            (folder.mkdir if verb == "mkdir" else folder.rmdir)(name)
+        return ""
+
+
+def differences(client: Client, case: Case) -> list[str]:
+    """Where a tree's answers to a case are not the kernel's."""
+    said = []
+    for number, step in enumerate(case["steps"], 1):
+        if step["do"][0] == "run":
+            continue
+        status, text = client.answer(step["do"])
+        wanted = step.get("text", "")
+        same = step.get("any") or case.get("skip_text") or normal(text) == normal(wanted)
+        if status != step["status"] or not same:
+            said.append(
+                f"step {number}: {step['do']}\n kernel {step['status']}, here {status}\n"
+                f"--- kernel\n{normal(wanted)}\n--- here\n{normal(text)}"
+            )
+    return said

@@ -1,0 +1,184 @@
+"""The ``events`` folder of an instance.
+
+Modelled after event_create_dir() and eventfs (kernel/trace/trace_events.c, fs/tracefs/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracefs_fuse.files.node import ControlFile, Directory, Node, Request, TextFile, WriteOnlyFile
+from tracefs_fuse.files.tracefs.caller import Caller
+from tracefs_fuse.files.tracefs.text import command
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.event_file import EventFile
+from tracefs_fuse.tracing.filter import (
+    SYSTEM_FILTER_TEXT,
+    read_event_filter,
+    write_event_filter,
+    write_system_filter,
+)
+from tracefs_fuse.tracing.hist import hist_text
+from tracefs_fuse.tracing.inject import write_inject
+from tracefs_fuse.tracing.numbers import parse_switch
+from tracefs_fuse.tracing.output import header_event_text, header_page_text
+from tracefs_fuse.tracing.trace_array import TraceArray
+from tracefs_fuse.tracing.triggers.trigger_file import (
+    read_triggers,
+    truncate_triggers,
+    write_trigger,
+)
+
+_MODE = 0o755
+_FTRACE = "ftrace"
+"""The system of the fixed entries that are no events: they can't be turned on."""
+
+
+class EventsDirectory(Directory):
+    """``events``: systems come and go with synthetic events."""
+
+    def __init__(self, array: TraceArray) -> None:
+        version = array.tracing.version
+        super().__init__(
+            {
+                "enable": _enable_file(array, lambda: list(array.files.values())),
+                "header_page": TextFile(0o440, lambda: header_page_text(version, array.buffer.order)),
+                "header_event": TextFile(0o440, lambda: header_event_text(version)),
+                _FTRACE: _ftrace_tree(array),
+            },
+            mode=_MODE,
+        )
+        self._array = array
+        self._systems: dict[str, SystemDirectory] = {}
+
+    def lookup(self, name: str) -> Node | None:
+        return super().lookup(name) or self._system(name)
+
+    def children(self) -> dict[str, Node]:
+        systems = dict.fromkeys(system for system, _ in self._array.files)
+        found = {name: self._system(name) for name in systems}
+        return {**super().children(), **{name: node for name, node in found.items() if node}}
+
+    def _system(self, name: str) -> SystemDirectory | None:
+        if not any(system == name for system, _ in self._array.files):
+            return None
+        if name not in self._systems:
+            self._systems[name] = SystemDirectory(self._array, name)
+        return self._systems[name]
+
+
+class SystemDirectory(Directory):
+    """``events/SYSTEM``."""
+
+    def __init__(self, array: TraceArray, system: str) -> None:
+        super().__init__(
+            {
+                "enable": _enable_file(array, self._files),
+                "filter": ControlFile(
+                    0o640,
+                    lambda: SYSTEM_FILTER_TEXT,
+                    command(lambda text: write_system_filter(self._files(), text)),
+                ),
+            },
+            mode=_MODE,
+        )
+        self._array = array
+        self._system = system
+        self._events: dict[EventFile, Directory] = {}
+
+    def _files(self) -> list[EventFile]:
+        return [file for (system, _), file in self._array.files.items() if system == self._system]
+
+    def lookup(self, name: str) -> Node | None:
+        return super().lookup(name) or self._event(name)
+
+    def children(self) -> dict[str, Node]:
+        events = {file.event.name: self._event(file.event.name) for file in self._files()}
+        return {**super().children(), **{name: node for name, node in events.items() if node}}
+
+    def _event(self, name: str) -> Directory | None:
+        file = self._array.files.get((self._system, name))
+        if file is None:
+            return None
+        if file not in self._events:
+            self._events[file] = _event_tree(file)
+        return self._events[file]
+
+
+def _event_tree(file: EventFile) -> Directory:
+    return Directory(
+        {
+            "enable": ControlFile(0o640, file.enable_text, command(lambda text: _enable(file, text))),
+            "filter": ControlFile(
+                0o640,
+                lambda: read_event_filter(file),
+                command(lambda text: write_event_filter(file, text)),
+            ),
+            "format": TextFile(0o440, file.event.format_text),
+            "hist": TextFile(0o440, lambda: hist_text(file)),
+            "id": TextFile(0o440, lambda: f"{file.event.id}\n"),
+            "inject": WriteOnlyFile(0o200, _inject(file)),
+            "trigger": _trigger_file(file),
+        },
+        mode=_MODE,
+    )
+
+
+def _trigger_file(file: EventFile) -> ControlFile:
+    return ControlFile(
+        0o640,
+        lambda: read_triggers(file),
+        command(lambda text: write_trigger(file, text)),
+        truncated=lambda request: truncate_triggers(file),
+    )
+
+
+def _inject(file: EventFile) -> Callable[[Request, bytes], None]:
+    def store(request: Request, data: bytes) -> None:
+        task = Caller.of(request, file.array.tracing.cpu_count)
+        write_inject(file, task, data.decode("latin-1"))
+
+    return store
+
+
+def _enable(file: EventFile, text: str) -> None:
+    on = parse_switch(text)
+    file.array.expand()
+    file.array.events_enabled([file], on)
+
+
+def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> ControlFile:
+    """``enable`` of several events: ``X`` when they differ, ``?`` when there are none."""
+
+    def show() -> str:
+        states = {file.registered for file in files()}
+        return {frozenset(): "?", frozenset({False}): "0", frozenset({True}): "1"}.get(
+            frozenset(states), "X"
+        ) + "\n"
+
+    def store(text: str) -> None:
+        on = parse_switch(text)
+        array.expand()
+        array.events_enabled(files(), on)
+
+    return ControlFile(0o640, show, command(store))
+
+
+def _ftrace_tree(array: TraceArray) -> Directory:
+    """``events/ftrace``: formats of the entries that tracers and markers make."""
+    entries = array.tracing.ftrace_events.values()
+    return Directory({event.name: _ftrace_entry_tree(array, event) for event in entries}, mode=_MODE)
+
+
+def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
+    file = array.print_file if event is array.print_file.event else EventFile(event, array)
+    entries: dict[str, Node] = {
+        "format": TextFile(0o440, event.format_text),
+        "hist": TextFile(0o440, lambda: hist_text(file)),
+    }
+    if event.name in ("function", "print"):
+        entries["id"] = TextFile(0o440, lambda: f"{event.id}\n")
+        entries["inject"] = WriteOnlyFile(0o200, _inject(file))
+    if file is array.print_file:
+        entries["trigger"] = _trigger_file(file)
+    return Directory(entries, mode=_MODE)

@@ -1,0 +1,244 @@
+"""The folders of the top level and of an instance.
+
+Modelled after init_tracer_tracefs() and tracer_init_tracefs() (kernel/trace/trace.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tracefs_fuse.files.node import (
+    ControlFile,
+    Directory,
+    Node,
+    Request,
+    StreamFile,
+    TextFile,
+    WriteOnlyFile,
+)
+from tracefs_fuse.files.tracefs.caller import Caller
+from tracefs_fuse.files.tracefs.events import EventsDirectory
+from tracefs_fuse.files.tracefs.pipe import TracePipe
+from tracefs_fuse.files.tracefs.text import command
+from tracefs_fuse.tracing import buffer_size, cpumask, readme, set_event, trace_marker
+from tracefs_fuse.tracing.numbers import parse_unsigned
+from tracefs_fuse.tracing.output import snapshot_help_text, stats_text, trace_text
+from tracefs_fuse.tracing.pid_filter import PidList
+from tracefs_fuse.tracing.ring_buffer import TraceBuffer
+from tracefs_fuse.tracing.trace_array import NOP, TraceArray
+from tracefs_fuse.tracing.tracing import Tracing
+
+_FOLDER = 0o750
+
+
+def tracefs_tree(tracing: Tracing) -> Directory:
+    """``/sys/kernel/tracing``."""
+    top, cmdlines, synthetic = tracing.top, tracing.cmdlines, tracing.synthetic
+    return Directory(
+        {
+            **_instance_entries(top),
+            "README": TextFile(0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)),
+            "available_events": TextFile(0o440, lambda: set_event.available_events_text(top)),
+            "instances": Instances(tracing),
+            "dynamic_events": ControlFile(
+                0o640,
+                synthetic.dynamic_text,
+                command(synthetic.write_dynamic),
+                truncated=lambda request: synthetic.truncate(),
+            ),
+            "printk_formats": TextFile(0o440, lambda: ""),
+            "saved_cmdlines": TextFile(0o440, cmdlines.comms_text),
+            "saved_cmdlines_size": ControlFile(
+                0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize)
+            ),
+            "saved_tgids": TextFile(0o440, cmdlines.tgids_text),
+            "synthetic_events": ControlFile(
+                0o640,
+                synthetic.text,
+                command(synthetic.write),
+                truncated=lambda request: synthetic.truncate(),
+            ),
+            "tracing_thresh": ControlFile(
+                0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
+            ),
+        },
+        mode=0o700,
+    )
+
+
+class Instances(Directory):
+    """``instances``: making a folder makes an instance."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        super().__init__({}, mode=_FOLDER)
+        self._tracing = tracing
+        self._trees: dict[TraceArray, Directory] = {}
+
+    def lookup(self, name: str) -> Node | None:
+        return self.children().get(name)
+
+    def children(self) -> dict[str, Node]:
+        arrays = self._tracing.instances
+        self._trees = {
+            array: self._trees.get(array) or Directory(_instance_entries(array), mode=_FOLDER)
+            for array in arrays.values()
+        }
+        return {name: self._trees[array] for name, array in arrays.items()}
+
+    def mkdir(self, name: str) -> None:
+        self._tracing.make_instance(name)
+
+    def rmdir(self, name: str) -> None:
+        self._tracing.remove_instance(name)
+
+
+def _instance_entries(array: TraceArray) -> dict[str, Node]:
+    """What the top level and each instance have."""
+    version = array.tracing.version
+    all_cpus = range(array.tracing.cpu_count)
+    entries: dict[str, Node] = {
+        "available_tracers": TextFile(0o440, lambda: f"{NOP}\n"),
+        "buffer_percent": ControlFile(
+            0o640,
+            lambda: f"{array.buffer_percent}\n",
+            command(lambda text: buffer_size.write_percent(array, text)),
+        ),
+        "buffer_size_kb": _buffer_size_file(array, None),
+        "buffer_total_size_kb": TextFile(0o440, lambda: buffer_size.total_size_text(array)),
+        "current_tracer": ControlFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
+        "error_log": ControlFile(
+            0o640,
+            array.error_log.text,
+            command(lambda text: None),
+            truncated=lambda request: array.error_log.clear(),
+        ),
+        "events": EventsDirectory(array),
+        "free_buffer": WriteOnlyFile(
+            0o200, command(lambda text: None), released=array.free
+        ),
+        "options": Directory(
+            {name: _option_file(array, name) for name in array.options.file_names(top=not array.name)},
+            mode=_FOLDER,
+        ),
+        "per_cpu": Directory({f"cpu{cpu}": _cpu_tree(array, cpu) for cpu in all_cpus}, mode=_FOLDER),
+        "set_event": ControlFile(
+            0o640,
+            lambda: set_event.set_event_text(array),
+            command(lambda text: set_event.write_set_event(array, text)),
+            truncated=lambda request: set_event.truncate_set_event(array),
+        ),
+        "set_event_notrace_pid": _pid_file(array, array.pids.never),
+        "set_event_pid": _pid_file(array, array.pids.only),
+        "snapshot": _snapshot_file(array, None),
+        "timestamp_mode": TextFile(
+            0o440,
+            lambda: "delta [absolute]\n" if array.absolute_time else "[delta] absolute\n",
+        ),
+        "trace": _trace_file(array, None),
+        "trace_clock": ControlFile(0o640, array.clock.text, command(array.set_clock)),
+        "trace_marker": _marker_file(array, trace_marker.write_marker),
+        "trace_marker_raw": _marker_file(array, trace_marker.write_marker_raw),
+        "trace_options": ControlFile(0o640, array.options.text, command(array.options.write)),
+        "trace_pipe": TracePipe(0o440, array, all_cpus),
+        "tracing_cpumask": ControlFile(
+            0o640,
+            lambda: cpumask.text(array),
+            command(lambda text: cpumask.write(array, text)),
+        ),
+        "tracing_on": ControlFile(
+            0o640,
+            lambda: f"{int(array.tracing_on)}\n",
+            command(lambda text: _tracing_on(array, text)),
+        ),
+    }
+    if version.has_subbuf_size:
+        entries["buffer_subbuf_size_kb"] = ControlFile(
+            0o640,
+            lambda: buffer_size.subbuf_size_text(array),
+            command(lambda text: buffer_size.write_subbuf_size(array, text)),
+        )
+    return dict(sorted(entries.items()))
+
+
+def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
+    return Directory(
+        {
+            "buffer_size_kb": _buffer_size_file(array, cpu),
+            "snapshot": _snapshot_file(array, cpu),
+            "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
+            "trace": _trace_file(array, cpu),
+            "trace_pipe": TracePipe(0o440, array, [cpu]),
+        },
+        mode=_FOLDER,
+    )
+
+
+def _trace_file(array: TraceArray, cpu: int | None) -> StreamFile:
+    return StreamFile(
+        0o640,
+        lambda: _trace(array, array.buffer, cpu),
+        store=command(lambda text: None),
+        truncated=lambda request: array.clear(cpu),
+    )
+
+
+def _trace(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[str]:
+    return trace_text(array, buffer, buffer.cpus if cpu is None else [buffer.cpus[cpu]])
+
+
+def _snapshot_file(array: TraceArray, cpu: int | None) -> StreamFile:
+    def show() -> Iterator[str]:
+        buffer = array.snapshot_buffer
+        if buffer is None or not buffer.entries:
+            return iter([snapshot_help_text(array, cpu is not None)])
+        return _trace(array, buffer, cpu)
+
+    def store(text: str) -> None:
+        array.write_snapshot(parse_unsigned(text), cpu)
+
+    return StreamFile(0o640, show, store=command(store))
+
+
+def _buffer_size_file(array: TraceArray, cpu: int | None) -> ControlFile:
+    return ControlFile(
+        0o640,
+        lambda: buffer_size.size_text(array, cpu),
+        command(lambda text: buffer_size.write_size(array, cpu, text)),
+    )
+
+
+def _option_file(array: TraceArray, name: str) -> ControlFile:
+    return ControlFile(
+        0o640,
+        lambda: f"{int(name in array.options)}\n",
+        command(lambda text: array.options.write_file(name, text)),
+    )
+
+
+def _pid_file(array: TraceArray, pids: PidList) -> ControlFile:
+    def store(text: str) -> None:
+        pids.add(text)
+        array.pids_changed()
+
+    def truncated(request: Request) -> None:
+        pids.clear()
+        array.pids_changed()
+
+    return ControlFile(0o640, pids.text, command(store), truncated=truncated)
+
+
+def _marker_file(
+    array: TraceArray, write: Callable[[TraceArray, Caller, bytes], int]
+) -> WriteOnlyFile:
+    def store(request: Request, data: bytes) -> int:
+        return write(array, Caller.of(request, array.tracing.cpu_count), data)
+
+    return WriteOnlyFile(0o220, store)
+
+
+def _tracing_on(array: TraceArray, text: str) -> None:
+    array.tracing_on = parse_unsigned(text) != 0
+
+
+def _thresh(tracing: Tracing, text: str) -> None:
+    tracing.thresh = parse_unsigned(text)
