@@ -43,9 +43,7 @@ def composed(
     name: str, parameters: Iterable[str], body: list[str], namespace: Namespace
 ) -> Callable[..., Any]:
     """Compile ``def name(parameters): body`` with the names of a namespace."""
-    source = "\n".join(
-        [f"def {name}({', '.join(parameters)}):", *indented(body or ["pass"])]
-    )
+    source = "\n".join([f"def {name}({', '.join(parameters)}):", *indented(body or ["pass"])])
     scope: dict[str, Any] = dict(namespace.values)
     exec(compile(source, f"<composed {name}>", "exec"), scope)  # noqa: S102
     function: Callable[..., Any] = scope[name]

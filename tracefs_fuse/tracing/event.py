@@ -51,9 +51,7 @@ class Layout:
         self.struct = struct.Struct(codes)
         """Header and fixed fields in the order of their offsets."""
 
-        self.dynamic = [
-            i for i, f in enumerate(fields) if f.type.startswith("__data_loc")
-        ]
+        self.dynamic = [i for i, f in enumerate(fields) if f.type.startswith("__data_loc")]
 
     @staticmethod
     def _code(field: Field) -> str:

@@ -116,9 +116,7 @@ def kind_of(type_: str, size: int) -> Kind:
     return Kind.NUMBER if size in (1, 2, 4, 8) else Kind.OTHER
 
 
-def lay_out(
-    declarations: Sequence[tuple[str, str]], *, char_is_unsigned: bool
-) -> list[Field]:
+def lay_out(declarations: Sequence[tuple[str, str]], *, char_is_unsigned: bool) -> list[Field]:
     """Fields with natural alignment behind the record header, as a compiler places them.
 
     declarations: pairs of C type and name; ``__data_loc char[]`` is a dynamic string.

@@ -42,9 +42,7 @@ def record_of(event: TraceEvent, task: TaskLike, text: str) -> bytes:
     """
     layout = event.layout
     record = bytearray(layout.end + 1)
-    layout.struct.pack_into(
-        record, 0, event.id, 0, 0, task.pid, *_defaults(event)
-    )
+    layout.struct.pack_into(record, 0, event.id, 0, 0, task.pid, *_defaults(event))
     position = 0
     while position < len(text):
         field, position = _field(event, text, position)

@@ -33,7 +33,9 @@ _DEFAULT_ON = frozenset(
 _TOP_ONLY_FILES = frozenset({"trace_printk", "printk-msg-only", "record-cmd"})
 """Not in the options folder of an instance."""
 
-_TOP_ONLY_FLAGS = frozenset({"event-fork", "function-fork", "trace_printk_dest", "copy_trace_marker"})
+_TOP_ONLY_FLAGS = frozenset(
+    {"event-fork", "function-fork", "trace_printk_dest", "copy_trace_marker"}
+)
 """Off in a new instance, whatever the top level has."""
 
 _REFUSED = "test_nop_refuse"
@@ -47,7 +49,10 @@ class Options:
     """The options of one instance, by name."""
 
     def __init__(
-        self, version: KernelVersion, changed: Callable[[str, bool], None], on: Iterable[str] | None = None
+        self,
+        version: KernelVersion,
+        changed: Callable[[str, bool], None],
+        on: Iterable[str] | None = None,
     ) -> None:
         """changed: called with name and new value before an option changes.
 

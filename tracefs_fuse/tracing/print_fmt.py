@@ -31,9 +31,7 @@ class Argument:
     def described(self) -> str:
         """The C text of this argument in ``format``."""
         if self.names is not None:
-            pairs = ", ".join(
-                f'{{{value}, "{name}"}}' for value, name in self.names.items()
-            )
+            pairs = ", ".join(f'{{{value}, "{name}"}}' for value, name in self.names.items())
             return f"__print_symbolic(REC->{self.field}, {pairs})"
         return f"__get_str({self.field})" if self.is_string else f"REC->{self.field}"
 
@@ -67,25 +65,17 @@ class PrintFmt:
 
     def described(self) -> str:
         """What follows ``print fmt: `` in ``format``."""
-        return ", ".join(
-            [f'"{self.template}"', *(a.described() for a in self.arguments)]
-        )
+        return ", ".join([f'"{self.template}"', *(a.described() for a in self.arguments)])
 
-    def renderer(
-        self, field_names: Sequence[str]
-    ) -> Callable[[Values, PointerText], str]:
+    def renderer(self, field_names: Sequence[str]) -> Callable[[Values, PointerText], str]:
         """A function that makes the text of a record's values.
 
         field_names: the event's own fields in the order of the values.
         """
         conversions = _CONVERSION.findall(self.template)
         pairs = list(zip(conversions, self.arguments, strict=True))
-        getters = [
-            self._getter(c, a, list(field_names).index(a.field)) for c, a in pairs
-        ]
-        template = _CONVERSION.sub(
-            lambda m: "%x" if m[1] == "x" else "%s", self.template
-        )
+        getters = [self._getter(c, a, list(field_names).index(a.field)) for c, a in pairs]
+        template = _CONVERSION.sub(lambda m: "%x" if m[1] == "x" else "%s", self.template)
 
         def render(values: Values, pointer: PointerText) -> str:
             return template % tuple(get(values, pointer) for get in getters)

@@ -110,8 +110,7 @@ class CpuBuffer:
         if (
             tail is None
             or tail.full
-            or tail.commit + length + (_EXTEND_LENGTH if stamped else 0)
-            > self.data_size
+            or tail.commit + length + (_EXTEND_LENGTH if stamped else 0) > self.data_size
         ):
             tail = self._next_page(now)
             if tail is None:
@@ -123,9 +122,7 @@ class CpuBuffer:
         at = tail.commit
         if stamped:
             kind, value = (
-                (_TIME_STAMP, now & _STAMP_MASK)
-                if self.absolute
-                else (_TIME_EXTEND, delta)
+                (_TIME_STAMP, now & _STAMP_MASK) if self.absolute else (_TIME_EXTEND, delta)
             )
             _TWO_WORDS.pack_into(
                 tail.data, at, (value & (_DELTA_LIMIT - 1)) << 5 | kind, value >> 27
@@ -231,9 +228,7 @@ class CpuBuffer:
                 start, end = offset + 8, offset + 4 + extra
                 return stamp + delta, bytes(data[start:end]), end
             value = extra << 27 | delta
-            stamp = (
-                stamp + value if kind == _TIME_EXTEND else stamp & ~_STAMP_MASK | value
-            )
+            stamp = stamp + value if kind == _TIME_EXTEND else stamp & ~_STAMP_MASK | value
             offset += _EXTEND_LENGTH
 
     def oldest_stamp(self) -> int:
@@ -282,8 +277,7 @@ class TraceBuffer:
         """size: bytes for each CPU."""
         pages = pages_for(size, PAGE_SIZE - PAGE_HEADER_SIZE)
         self.cpus = [
-            CpuBuffer(cpu, pages, overwrite=overwrite, absolute=absolute)
-            for cpu in range(cpus)
+            CpuBuffer(cpu, pages, overwrite=overwrite, absolute=absolute) for cpu in range(cpus)
         ]
         self.order = 0
         """Sub-buffers are 2**order memory pages."""
@@ -314,9 +308,7 @@ class TraceBuffer:
 
     def oldest(self, cpus: Sequence[CpuBuffer]) -> tuple[CpuBuffer, Entry] | None:
         """The next event that a consuming reader of these CPUs gets."""
-        found = [
-            (buffer, entry) for buffer in cpus if (entry := buffer.peek()) is not None
-        ]
+        found = [(buffer, entry) for buffer in cpus if (entry := buffer.peek()) is not None]
         return min(found, key=lambda pair: pair[1].time_stamp, default=None)
 
     def reset(self, now: int) -> None:

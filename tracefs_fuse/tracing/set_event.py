@@ -54,11 +54,7 @@ def _set_clear(array: TraceArray, token: str) -> None:
     files = [
         file
         for key, file in array.files.items()
-        if (
-            (system in (*_ANY, key[0]) and name in (*_ANY, key[1]))
-            if colon
-            else pattern in key
-        )
+        if ((system in (*_ANY, key[0]) and name in (*_ANY, key[1])) if colon else pattern in key)
     ]
     if not files:
         raise refuse(errno.EINVAL)

@@ -38,12 +38,20 @@ class TraceArray:
             tracing.version, self._option_changes, None if options is None else options.on
         )
         self.clock = Clock(tracing.source)
-        self.buffer = TraceBuffer(tracing.cpu_count, DEFAULT_SIZE if self.expanded else MINIMAL_SIZE)
+        self.buffer = TraceBuffer(
+            tracing.cpu_count, DEFAULT_SIZE if self.expanded else MINIMAL_SIZE
+        )
         self.snapshot_buffer: TraceBuffer | None = None
         self.snapshot_users = 0
         """Histograms with a snapshot() action: they alone may take snapshots."""
 
         self.buffer_percent = 50
+        self.max_latency = 0
+        """Microseconds; of use to latency tracers only."""
+
+        self.syscall_user_buf_size = 0
+        """Bytes of user memory kept with a system call event."""
+
         self.disabled_cpus: frozenset[int] = frozenset()
         self.pids = PidFilter()
         self.error_log = ErrorLog(lambda: tracing.source.now)

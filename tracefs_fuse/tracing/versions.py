@@ -51,9 +51,6 @@ class KernelVersion:
 
     has_syscall_user_buf_size: bool
 
-    has_max_latency: bool
-    """tracing_max_latency exists (a latency tracer is configured)."""
-
     event_mod_syntax: bool
     """set_event understands ``:mod:MODULE``."""
 
@@ -74,8 +71,11 @@ class KernelVersion:
     hist_common_comm: bool
     """``common_comm`` (and a fallback ``comm``) as hist field."""
 
-    hist_stacktrace_any_field: bool
-    """``.stacktrace`` is accepted on a field that is no stack."""
+    hist_stacktrace_keeps_name: bool
+    """``stacktrace`` is not taken for ``common_stacktrace``, except as a key."""
+
+    hist_expression_shows_buckets: bool
+    """The name of an expression has the size of an operand's buckets."""
 
     hist_stack_depth: int
     """Addresses kept of a stack used as key."""
@@ -124,7 +124,9 @@ class KernelVersion:
     """The star in ``enable`` shows any soft-mode reference, not the flags."""
 
 
-def _options(*, fields: bool, printk_dest: bool, copy_marker: bool, bitmask: bool) -> tuple[str, ...]:
+def _options(
+    *, fields: bool, printk_dest: bool, copy_marker: bool, bitmask: bool
+) -> tuple[str, ...]:
     """Names of the trace options, with those that came in the course of time."""
     return (
         "print-parent",
@@ -179,7 +181,6 @@ V7_3 = KernelVersion(
     has_show_event_files=True,
     has_copy_trace_marker=True,
     has_syscall_user_buf_size=True,
-    has_max_latency=False,
     event_mod_syntax=True,
     filter_dangling_is_error=True,
     filter_function=True,
@@ -187,7 +188,8 @@ V7_3 = KernelVersion(
     hist_value_percent=True,
     hist_nohitcount=True,
     hist_common_comm=True,
-    hist_stacktrace_any_field=False,
+    hist_stacktrace_keeps_name=False,
+    hist_expression_shows_buckets=True,
     hist_stack_depth=31,
     hist_cpu_name_doubled=True,
     hist_reference_dollar=True,
@@ -220,13 +222,13 @@ V6_12 = replace(
     has_show_event_files=False,
     has_copy_trace_marker=False,
     has_syscall_user_buf_size=False,
-    has_max_latency=True,
     event_mod_syntax=False,
     filter_dangling_is_error=False,
     glob_bounded=False,
     hist_value_percent=False,
     hist_common_comm=False,
-    hist_stacktrace_any_field=True,
+    hist_stacktrace_keeps_name=True,
+    hist_expression_shows_buckets=False,
     hist_stack_depth=16,
     hist_cpu_name_doubled=False,
     hist_reference_dollar=False,

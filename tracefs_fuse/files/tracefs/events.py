@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracefs_fuse.files.node import ControlFile, Directory, Node, Request, TextFile, WriteOnlyFile
+from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing.event import TraceEvent
@@ -42,7 +42,9 @@ class EventsDirectory(Directory):
         super().__init__(
             {
                 "enable": _enable_file(array, lambda: list(array.files.values())),
-                "header_page": TextFile(0o440, lambda: header_page_text(version, array.buffer.order)),
+                "header_page": TextFile(
+                    0o440, lambda: header_page_text(version, array.buffer.order)
+                ),
                 "header_event": TextFile(0o440, lambda: header_event_text(version)),
                 _FTRACE: _ftrace_tree(array),
             },
@@ -74,7 +76,7 @@ class SystemDirectory(Directory):
         super().__init__(
             {
                 "enable": _enable_file(array, self._files),
-                "filter": ControlFile(
+                "filter": TextFile(
                     0o640,
                     lambda: SYSTEM_FILTER_TEXT,
                     command(lambda text: write_system_filter(self._files(), text)),
@@ -108,8 +110,8 @@ class SystemDirectory(Directory):
 def _event_tree(file: EventFile) -> Directory:
     return Directory(
         {
-            "enable": ControlFile(0o640, file.enable_text, command(lambda text: _enable(file, text))),
-            "filter": ControlFile(
+            "enable": TextFile(0o640, file.enable_text, command(lambda text: _enable(file, text))),
+            "filter": TextFile(
                 0o640,
                 lambda: read_event_filter(file),
                 command(lambda text: write_event_filter(file, text)),
@@ -117,15 +119,15 @@ def _event_tree(file: EventFile) -> Directory:
             "format": TextFile(0o440, file.event.format_text),
             "hist": TextFile(0o440, lambda: hist_text(file)),
             "id": TextFile(0o440, lambda: f"{file.event.id}\n"),
-            "inject": WriteOnlyFile(0o200, _inject(file)),
+            "inject": TextFile(0o200, store=_inject(file)),
             "trigger": _trigger_file(file),
         },
         mode=_MODE,
     )
 
 
-def _trigger_file(file: EventFile) -> ControlFile:
-    return ControlFile(
+def _trigger_file(file: EventFile) -> TextFile:
+    return TextFile(
         0o640,
         lambda: read_triggers(file),
         command(lambda text: write_trigger(file, text)),
@@ -147,7 +149,7 @@ def _enable(file: EventFile, text: str) -> None:
     file.array.events_enabled([file], on)
 
 
-def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> ControlFile:
+def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> TextFile:
     """``enable`` of several events: ``X`` when they differ, ``?`` when there are none."""
 
     def show() -> str:
@@ -161,13 +163,15 @@ def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> Con
         array.expand()
         array.events_enabled(files(), on)
 
-    return ControlFile(0o640, show, command(store))
+    return TextFile(0o640, show, command(store))
 
 
 def _ftrace_tree(array: TraceArray) -> Directory:
     """``events/ftrace``: formats of the entries that tracers and markers make."""
     entries = array.tracing.ftrace_events.values()
-    return Directory({event.name: _ftrace_entry_tree(array, event) for event in entries}, mode=_MODE)
+    return Directory(
+        {event.name: _ftrace_entry_tree(array, event) for event in entries}, mode=_MODE
+    )
 
 
 def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
@@ -178,7 +182,7 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     }
     if event.name in ("function", "print"):
         entries["id"] = TextFile(0o440, lambda: f"{event.id}\n")
-        entries["inject"] = WriteOnlyFile(0o200, _inject(file))
+        entries["inject"] = TextFile(0o200, store=_inject(file))
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)
     return Directory(entries, mode=_MODE)

@@ -33,6 +33,8 @@ class TracePipe(File):
 
 
 class _OpenPipe(OpenFile):
+    pollable = True
+
     def __init__(self, array: TraceArray, cpus: frozenset[int]) -> None:
         self._array = array
         self._cpus = cpus
@@ -52,7 +54,7 @@ class _OpenPipe(OpenFile):
         self._has_read = True
         return data
 
-    def poll_ready(self) -> bool:
+    def ready(self) -> bool:
         return self._text.ready()
 
     def release(self) -> None:

@@ -6,21 +6,22 @@ Modelled after init_tracer_tracefs() and tracer_init_tracefs() (kernel/trace/tra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
-from tracefs_fuse.files.node import (
-    ControlFile,
-    Directory,
-    Node,
-    Request,
-    StreamFile,
-    TextFile,
-    WriteOnlyFile,
-)
+from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
 from tracefs_fuse.files.tracefs.pipe import TracePipe
 from tracefs_fuse.files.tracefs.text import command
-from tracefs_fuse.tracing import buffer_size, cpumask, readme, set_event, trace_marker
+from tracefs_fuse.tracing import (
+    buffer_size,
+    cpumask,
+    event_overview,
+    function_filter,
+    readme,
+    set_event,
+    trace_marker,
+)
 from tracefs_fuse.tracing.numbers import parse_unsigned
 from tracefs_fuse.tracing.output import snapshot_help_text, stats_text, trace_text
 from tracefs_fuse.tracing.pid_filter import PidList
@@ -29,6 +30,7 @@ from tracefs_fuse.tracing.trace_array import NOP, TraceArray
 from tracefs_fuse.tracing.tracing import Tracing
 
 _FOLDER = 0o750
+_MAX_USER_BUFFER = 165
 
 
 def tracefs_tree(tracing: Tracing) -> Directory:
@@ -37,10 +39,12 @@ def tracefs_tree(tracing: Tracing) -> Directory:
     return Directory(
         {
             **_instance_entries(top),
-            "README": TextFile(0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)),
+            "README": TextFile(
+                0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
+            ),
             "available_events": TextFile(0o440, lambda: set_event.available_events_text(top)),
             "instances": Instances(tracing),
-            "dynamic_events": ControlFile(
+            "dynamic_events": TextFile(
                 0o640,
                 synthetic.dynamic_text,
                 command(synthetic.write_dynamic),
@@ -48,17 +52,17 @@ def tracefs_tree(tracing: Tracing) -> Directory:
             ),
             "printk_formats": TextFile(0o440, lambda: ""),
             "saved_cmdlines": TextFile(0o440, cmdlines.comms_text),
-            "saved_cmdlines_size": ControlFile(
+            "saved_cmdlines_size": TextFile(
                 0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize)
             ),
             "saved_tgids": TextFile(0o440, cmdlines.tgids_text),
-            "synthetic_events": ControlFile(
+            "synthetic_events": TextFile(
                 0o640,
                 synthetic.text,
                 command(synthetic.write),
                 truncated=lambda request: synthetic.truncate(),
             ),
-            "tracing_thresh": ControlFile(
+            "tracing_thresh": TextFile(
                 0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
             ),
         },
@@ -98,30 +102,34 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
     all_cpus = range(array.tracing.cpu_count)
     entries: dict[str, Node] = {
         "available_tracers": TextFile(0o440, lambda: f"{NOP}\n"),
-        "buffer_percent": ControlFile(
+        "buffer_percent": TextFile(
             0o640,
             lambda: f"{array.buffer_percent}\n",
             command(lambda text: buffer_size.write_percent(array, text)),
         ),
         "buffer_size_kb": _buffer_size_file(array, None),
         "buffer_total_size_kb": TextFile(0o440, lambda: buffer_size.total_size_text(array)),
-        "current_tracer": ControlFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
-        "error_log": ControlFile(
+        "current_tracer": TextFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
+        "error_log": TextFile(
             0o640,
             array.error_log.text,
             command(lambda text: None),
             truncated=lambda request: array.error_log.clear(),
         ),
         "events": EventsDirectory(array),
-        "free_buffer": WriteOnlyFile(
-            0o200, command(lambda text: None), released=array.free
-        ),
+        "free_buffer": TextFile(0o200, store=command(lambda text: None), released=array.free),
+        "tracing_max_latency": _number_file(array, "max_latency"),
         "options": Directory(
-            {name: _option_file(array, name) for name in array.options.file_names(top=not array.name)},
+            {
+                name: _option_file(array, name)
+                for name in array.options.file_names(top=not array.name)
+            },
             mode=_FOLDER,
         ),
-        "per_cpu": Directory({f"cpu{cpu}": _cpu_tree(array, cpu) for cpu in all_cpus}, mode=_FOLDER),
-        "set_event": ControlFile(
+        "per_cpu": Directory(
+            {f"cpu{cpu}": _cpu_tree(array, cpu) for cpu in all_cpus}, mode=_FOLDER
+        ),
+        "set_event": TextFile(
             0o640,
             lambda: set_event.set_event_text(array),
             command(lambda text: set_event.write_set_event(array, text)),
@@ -135,28 +143,41 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             lambda: "delta [absolute]\n" if array.absolute_time else "[delta] absolute\n",
         ),
         "trace": _trace_file(array, None),
-        "trace_clock": ControlFile(0o640, array.clock.text, command(array.set_clock)),
+        "trace_clock": TextFile(0o640, array.clock.text, command(array.set_clock)),
         "trace_marker": _marker_file(array, trace_marker.write_marker),
         "trace_marker_raw": _marker_file(array, trace_marker.write_marker_raw),
-        "trace_options": ControlFile(0o640, array.options.text, command(array.options.write)),
+        "trace_options": TextFile(0o640, array.options.text, command(array.options.write)),
         "trace_pipe": TracePipe(0o440, array, all_cpus),
-        "tracing_cpumask": ControlFile(
+        "tracing_cpumask": TextFile(
             0o640,
             lambda: cpumask.text(array),
             command(lambda text: cpumask.write(array, text)),
         ),
-        "tracing_on": ControlFile(
+        "tracing_on": TextFile(
             0o640,
             lambda: f"{int(array.tracing_on)}\n",
             command(lambda text: _tracing_on(array, text)),
         ),
     }
     if version.has_subbuf_size:
-        entries["buffer_subbuf_size_kb"] = ControlFile(
+        entries["buffer_subbuf_size_kb"] = TextFile(
             0o640,
             lambda: buffer_size.subbuf_size_text(array),
             command(lambda text: buffer_size.write_subbuf_size(array, text)),
         )
+    if version.has_show_event_files:
+        entries["show_event_filters"] = TextFile(0o440, lambda: event_overview.filters_text(array))
+        entries["show_event_triggers"] = TextFile(
+            0o440, lambda: event_overview.triggers_text(array)
+        )
+    if version.has_syscall_user_buf_size:
+        entries["syscall_user_buf_size"] = _number_file(
+            array, "syscall_user_buf_size", _MAX_USER_BUFFER
+        )
+    entries |= {
+        name: TextFile(0o640, partial(str, shown), command(function_filter.write))
+        for name, shown in function_filter.FILES.items()
+    }
     return dict(sorted(entries.items()))
 
 
@@ -173,8 +194,8 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
     )
 
 
-def _trace_file(array: TraceArray, cpu: int | None) -> StreamFile:
-    return StreamFile(
+def _trace_file(array: TraceArray, cpu: int | None) -> TextFile:
+    return TextFile(
         0o640,
         lambda: _trace(array, array.buffer, cpu),
         store=command(lambda text: None),
@@ -186,7 +207,7 @@ def _trace(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[
     return trace_text(array, buffer, buffer.cpus if cpu is None else [buffer.cpus[cpu]])
 
 
-def _snapshot_file(array: TraceArray, cpu: int | None) -> StreamFile:
+def _snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
     def show() -> Iterator[str]:
         buffer = array.snapshot_buffer
         if buffer is None or not buffer.entries:
@@ -196,26 +217,26 @@ def _snapshot_file(array: TraceArray, cpu: int | None) -> StreamFile:
     def store(text: str) -> None:
         array.write_snapshot(parse_unsigned(text), cpu)
 
-    return StreamFile(0o640, show, store=command(store))
+    return TextFile(0o640, show, store=command(store))
 
 
-def _buffer_size_file(array: TraceArray, cpu: int | None) -> ControlFile:
-    return ControlFile(
+def _buffer_size_file(array: TraceArray, cpu: int | None) -> TextFile:
+    return TextFile(
         0o640,
         lambda: buffer_size.size_text(array, cpu),
         command(lambda text: buffer_size.write_size(array, cpu, text)),
     )
 
 
-def _option_file(array: TraceArray, name: str) -> ControlFile:
-    return ControlFile(
+def _option_file(array: TraceArray, name: str) -> TextFile:
+    return TextFile(
         0o640,
         lambda: f"{int(name in array.options)}\n",
         command(lambda text: array.options.write_file(name, text)),
     )
 
 
-def _pid_file(array: TraceArray, pids: PidList) -> ControlFile:
+def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
     def store(text: str) -> None:
         pids.add(text)
         array.pids_changed()
@@ -224,20 +245,28 @@ def _pid_file(array: TraceArray, pids: PidList) -> ControlFile:
         pids.clear()
         array.pids_changed()
 
-    return ControlFile(0o640, pids.text, command(store), truncated=truncated)
+    return TextFile(0o640, pids.text, command(store), truncated=truncated)
 
 
-def _marker_file(
-    array: TraceArray, write: Callable[[TraceArray, Caller, bytes], int]
-) -> WriteOnlyFile:
+def _marker_file(array: TraceArray, write: Callable[[TraceArray, Caller, bytes], int]) -> TextFile:
     def store(request: Request, data: bytes) -> int:
         return write(array, Caller.of(request, array.tracing.cpu_count), data)
 
-    return WriteOnlyFile(0o220, store)
+    return TextFile(0o220, store=store)
 
 
 def _tracing_on(array: TraceArray, text: str) -> None:
     array.tracing_on = parse_unsigned(text) != 0
+
+
+def _number_file(array: TraceArray, attribute: str, limit: int | None = None) -> TextFile:
+    """A number that the instance keeps; what is over the limit becomes the limit."""
+
+    def store(text: str) -> None:
+        number = parse_unsigned(text)
+        setattr(array, attribute, number if limit is None else min(number, limit))
+
+    return TextFile(0o640, lambda: f"{getattr(array, attribute)}\n", command(store))
 
 
 def _thresh(tracing: Tracing, text: str) -> None:

@@ -106,9 +106,7 @@ def definitions(version: str) -> list[EventDefinition]:
     """The events of a kernel version, in the order of their ids."""
     status_names = STATUS[version]
     writable = [("bool", "writable")] if version in _WRITABLE_VERSIONS else []
-    writable_item: list[_Item] = (
-        [("writable=%d", number("writable"))] if writable else []
-    )
+    writable_item: list[_Item] = [("writable=%d", number("writable"))] if writable else []
     order = [("unsigned int", "order")] if version in _ORDER_VERSIONS else []
     order_item: list[_Item] = [("order=%u", number("order"))] if order else []
 
@@ -215,8 +213,6 @@ def definitions(version: str) -> list[EventDefinition]:
     }[version]
     present = [event for event in events if event[0] not in absent]
     return [
-        EventDefinition(
-            SYSTEM, name, _FIRST_ID[version] + position, tuple(fields), print_fmt
-        )
+        EventDefinition(SYSTEM, name, _FIRST_ID[version] + position, tuple(fields), print_fmt)
         for position, (name, fields, print_fmt) in enumerate(present)
     ]

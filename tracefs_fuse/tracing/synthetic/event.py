@@ -25,7 +25,9 @@ class SyntheticLayout(Layout):
         super().__init__(fields)
         self.end = self.size = RECORD_HEADER_SIZE + sum(slots)
         codes = "".join(
-            f"{slot}s" if field.kind is Kind.STATIC_STRING else f"{self._code(field)}{slot - field.size}x"
+            f"{slot}s"
+            if field.kind is Kind.STATIC_STRING
+            else f"{self._code(field)}{slot - field.size}x"
             for field, slot in zip(fields, slots, strict=True)
         )
         self.struct = struct.Struct(f"<{HEADER_CODES}{codes}")
@@ -82,7 +84,9 @@ class SyntheticEvent(TraceEvent):
         super().__init__("synthetic", name, id, layout, f'"{formats}"{arguments}', self._render)
 
     def _render(self, values: Values, pointer: PointerText) -> str:
-        texts = [self._value_text(d, value) for d, value in zip(self.definitions, values, strict=True)]
+        texts = [
+            self._value_text(d, value) for d, value in zip(self.definitions, values, strict=True)
+        ]
         parts = []
         for position, (definition, text) in enumerate(zip(self.definitions, texts, strict=True)):
             last = position == len(texts) - 1
@@ -119,5 +123,3 @@ class SyntheticEvent(TraceEvent):
         return self.layout.pack(header, self.layout.fitted(values))
 
     layout: SyntheticLayout
-
-

@@ -26,7 +26,9 @@ class Trigger:
     needs: frozenset[str] = frozenset({"task"})
     """Variables of composed code (see :mod:`..compose`) that the trigger uses."""
 
-    def __init__(self, file: EventFile, name: str, filter: Filter | None, count: int = UNLIMITED) -> None:
+    def __init__(
+        self, file: EventFile, name: str, filter: Filter | None, count: int = UNLIMITED
+    ) -> None:
         self.file = file
         self.name = name
         self.filter = filter

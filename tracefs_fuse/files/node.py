@@ -1,0 +1,169 @@
+"""Nodes of a tree of pseudo-files, and what is open of them.
+
+Modelled after fs/tracefs/, fs/kernfs/ and seq_file: a file's text is made at the first read of an
+open file and served from there; each write(2) is one call of the file's store handler.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+def refuse(code: int) -> OSError:
+    """An error with the kernel's errno."""
+    return OSError(code, os.strerror(code))
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks."""
+
+    pid: int
+    uid: int = 0
+    gid: int = 0
+    interrupted: Callable[[], bool] = field(default=lambda: False)
+    """True once a signal for the caller waits: a blocked call should end with EINTR."""
+
+
+class Node:
+    """A file, folder or link."""
+
+    mode: int
+    """Permission bits."""
+
+
+class Directory(Node):
+    """A folder of fixed entries; subclasses may have others that come and go."""
+
+    def __init__(self, entries: Mapping[str, Node], mode: int = 0o755) -> None:
+        self.mode = mode
+        self._entries = dict(entries)
+
+    def lookup(self, name: str) -> Node | None:
+        return self._entries.get(name)
+
+    def children(self) -> dict[str, Node]:
+        """All entries, in the order of a listing."""
+        return dict(self._entries)
+
+    def mkdir(self, name: str) -> None:
+        """Make a folder; EPERM unless the folder allows it."""
+        raise refuse(errno.EPERM)
+
+    def rmdir(self, name: str) -> None:
+        """Remove a folder; EPERM unless the folder allows it."""
+        raise refuse(errno.EPERM)
+
+
+class Symlink(Node):
+    """A symbolic link."""
+
+    mode = 0o777
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+
+class File(Node):
+    """A regular file."""
+
+    def __init__(self, mode: int) -> None:
+        self.mode = mode
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        """Open the file; flags as of open(2), O_TRUNC included.  May refuse with OSError."""
+        raise NotImplementedError
+
+
+class OpenFile:
+    """What one open of a file leads to.  Refuses everything that a subclass does not do."""
+
+    pollable: ClassVar[bool] = False
+    """poll(2) may have to wait; a file that is not is always ready."""
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        """At most ``size`` bytes; none at the end.  EAGAIN when it would have to wait."""
+        raise refuse(errno.EINVAL)
+
+    def write(self, request: Request, data: bytes, offset: int) -> int:
+        """Bytes consumed of one write(2)."""
+        raise refuse(errno.EINVAL)
+
+    def ready(self) -> bool:
+        """Whether a read would return at once."""
+        return True
+
+    def release(self) -> None:
+        """The last descriptor is closed."""
+
+
+Show = Callable[[], "str | Iterator[str]"]
+"""Makes a file's text, whole or in pieces; each character is a byte."""
+
+Store = Callable[[Request, bytes], "int | None"]
+"""Takes one write; returns the bytes consumed, None for all of them."""
+
+Truncated = Callable[[Request], None]
+"""An open for writing with O_TRUNC; may refuse it."""
+
+
+class TextFile(File):
+    """A file that shows text, and may take writes.
+
+    Without ``show`` a read is EINVAL, without ``store`` a write is.
+    """
+
+    def __init__(
+        self,
+        mode: int,
+        show: Show | None = None,
+        store: Store | None = None,
+        truncated: Truncated | None = None,
+        released: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(mode)
+        self.show = show
+        self.store = store
+        self.truncated = truncated
+        self.released = released
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        writes = flags & os.O_ACCMODE != os.O_RDONLY
+        if writes and flags & os.O_TRUNC and self.truncated is not None:
+            self.truncated(request)
+        return _OpenText(self)
+
+
+class _OpenText(OpenFile):
+    def __init__(self, file: TextFile) -> None:
+        self._file = file
+        self._pieces: Iterator[str] | None = None
+        self._text = bytearray()
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        if self._file.show is None:
+            raise refuse(errno.EINVAL)
+        if self._pieces is None or offset == 0:  # rewinding makes the text anew
+            shown = self._file.show()
+            self._pieces = iter((shown,)) if isinstance(shown, str) else shown
+            self._text.clear()
+        while len(self._text) < offset + size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            self._text += piece.encode("latin-1")
+        return bytes(self._text[offset : offset + size])
+
+    def write(self, request: Request, data: bytes, offset: int) -> int:
+        if self._file.store is None:
+            raise refuse(errno.EINVAL)
+        used = self._file.store(request, data)
+        return len(data) if used is None else used
+
+    def release(self) -> None:
+        if self._file.released is not None:
+            self._file.released()
