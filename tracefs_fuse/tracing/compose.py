@@ -45,6 +45,6 @@ def composed(
     """Compile ``def name(parameters): body`` with the names of a namespace."""
     source = "\n".join([f"def {name}({', '.join(parameters)}):", *indented(body or ["pass"])])
     scope: dict[str, Any] = dict(namespace.values)
-    exec(compile(source, f"<composed {name}>", "exec"), scope)  # noqa: S102
+    exec(compile(source, f"<composed {name}>", "exec"), scope)
     function: Callable[..., Any] = scope[name]
     return function

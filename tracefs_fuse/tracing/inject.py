@@ -71,7 +71,7 @@ def _defaults(event: TraceEvent) -> list[int | bytes]:
 def _field(event: TraceEvent, text: str, position: int) -> tuple[Field, int]:
     """The field that is assigned at a position, and where its value starts."""
     name = _NAME.match(text, position)
-    assert name is not None  # noqa: S101  (the pattern matches the empty string)
+    assert name is not None
     if not name[1]:
         raise refuse(errno.EINVAL)
     found = [f for f in (*event.fields, *COMMON_FIELDS) if f.name == name[1]]

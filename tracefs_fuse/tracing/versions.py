@@ -60,6 +60,9 @@ class KernelVersion:
     filter_function: bool
     """``.function`` and ``CPUS{}`` in filters."""
 
+    filter_stacktrace: bool
+    """Filters know the field ``stacktrace``."""
+
     glob_bounded: bool
     """A glob on a fixed array stops at the end of the field."""
 
@@ -184,6 +187,7 @@ V7_3 = KernelVersion(
     event_mod_syntax=True,
     filter_dangling_is_error=True,
     filter_function=True,
+    filter_stacktrace=True,
     glob_bounded=True,
     hist_value_percent=True,
     hist_nohitcount=True,
@@ -265,6 +269,7 @@ V6_1 = replace(
     char_is_unsigned=False,
     has_subbuf_size=False,
     filter_function=False,
+    filter_stacktrace=False,
     hist_nohitcount=False,
     saved_cmdlines_size=128,
 )
