@@ -1,0 +1,21 @@
+"""The bytes of a command and the text that stands for them.
+
+The kernel reads commands byte by byte and calls some bytes beyond ASCII blank or alphabetic, as
+in Latin-1 (lib/ctype.c).
+"""
+
+from __future__ import annotations
+
+BLANKS = b" \t\n\v\f\r\xa0"
+"""What isspace() says yes to."""
+
+ALPHANUMERIC = rb"0-9A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff"
+"""What isalnum() says yes to, as the members of a character class."""
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
