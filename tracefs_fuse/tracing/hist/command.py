@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from tracefs_fuse.tracing.hist.errors import HistError, HistLog
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.versions import KernelVersion
 
 MAX_VARIABLES = 16
 _MAX_ACTIONS = 8
@@ -32,9 +33,9 @@ _ITEMS = {
     "clock=": "clock",
     "size=": "size",
 }
+_NO_HITCOUNT = ("nohitcount", "NOHC")
 _SWITCHES = {
-    "nohitcount": "no_hitcount",
-    "NOHC": "no_hitcount",
+    **dict.fromkeys(_NO_HITCOUNT, "no_hitcount"),
     "pause": "pause",
     "cont": "resume",
     "continue": "resume",
@@ -88,7 +89,7 @@ class Command:
                 self.variables.append((name, expression))
 
 
-def parse_command(parameters: str, log: HistLog) -> Command:
+def parse_command(parameters: str, log: HistLog, version: KernelVersion) -> Command:
     """Split what is written behind ``hist:``; raises OSError for what can't be split."""
     text, condition = _split_condition(parameters)
     command = Command(condition=condition)
@@ -97,7 +98,7 @@ def parse_command(parameters: str, log: HistLog) -> Command:
             if item.endswith("=") and item.index("=") == len(item) - 1:
                 raise log.refused(HistError.EMPTY_ASSIGNMENT, item)
             _assign(command, item, log)
-        elif item in _SWITCHES:
+        elif item in _SWITCHES and (version.hist_nohitcount or item not in _NO_HITCOUNT):
             setattr(command, _SWITCHES[item], True)
         elif item.startswith(_HANDLERS) and len(command.actions) < _MAX_ACTIONS:
             command.actions.append(item)

@@ -20,14 +20,11 @@ class HistError(Enum):
 
     DUPLICATE_VAR = "Variable already defined"
     VAR_NOT_UNIQUE = (
-        "Variable name not unique, need to use fully qualified name "
-        "(subsys.event.var) for variable"
+        "Variable name not unique, need to use fully qualified name (subsys.event.var) for variable"
     )
     TOO_MANY_VARS = "Too many variables defined"
     MALFORMED_ASSIGNMENT = "Malformed assignment"
-    NAMED_MISMATCH = (
-        "Named hist trigger doesn't match existing named trigger (includes variables)"
-    )
+    NAMED_MISMATCH = "Named hist trigger doesn't match existing named trigger (includes variables)"
     TRIGGER_EEXIST = "Hist trigger already exists"
     TRIGGER_ENOENT_CLEAR = "Can't clear or continue a nonexistent hist trigger"
     SET_CLOCK_FAIL = "Couldn't set trace_clock"

@@ -1,0 +1,297 @@
+"""Fields of a histogram: keys, values and variables, with their modifiers.
+
+Modelled after struct hist_field, parse_field() and create_hist_field()
+(kernel/trace/trace_events_hist.c).
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from enum import Flag, auto
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.field import Field, Kind
+from tracefs_fuse.tracing.hist.errors import HistError, HistLog
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.versions import KernelVersion
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.hist.histogram import Histogram
+
+MAX_STRING = 256
+"""Size of a string as key or variable, with its NUL."""
+
+
+class FieldFlag(Flag):
+    """What a field is and how it is shown (HIST_FIELD_FL_...)."""
+
+    NONE = 0
+    KEY = auto()
+    VARIABLE = auto()
+    HITCOUNT = auto()
+    TIMESTAMP = auto()
+    CPU = auto()
+    COMM = auto()
+    STACKTRACE = auto()
+    STRING = auto()
+    CONSTANT = auto()
+    REFERENCE = auto()
+    """A variable's value."""
+
+    ALIAS = auto()
+    """A variable that is a reference."""
+
+    EXPRESSION = auto()
+    HEX = auto()
+    SYM = auto()
+    SYM_OFFSET = auto()
+    EXECNAME = auto()
+    SYSCALL = auto()
+    LOG2 = auto()
+    BUCKETS = auto()
+    USECS = auto()
+    PERCENT = auto()
+    GRAPH = auto()
+
+
+F = FieldFlag
+
+_MODIFIERS = {
+    "hex": F.HEX,
+    "sym": F.SYM,
+    "symXoffset": F.SYM_OFFSET,
+    "syscall": F.SYSCALL,
+    "stacktrace": F.STACKTRACE,
+    "log2": F.LOG2,
+    "usecs": F.USECS,
+}
+_BY_PREFIX = {"percent": F.PERCENT, "graph": F.GRAPH}
+"""Modifiers of values, which may have anything behind them."""
+
+_SHOWN = (
+    (F.HEX, "hex"),
+    (F.SYM, "sym"),
+    (F.SYM_OFFSET, "sym-offset"),
+    (F.EXECNAME, "execname"),
+    (F.SYSCALL, "syscall"),
+    (F.LOG2, "log2"),
+    (F.BUCKETS, "buckets"),
+    (F.USECS, "usecs"),
+    (F.PERCENT, "percent"),
+    (F.GRAPH, "graph"),
+    (F.STACKTRACE, "stacktrace"),
+)
+"""The one modifier that is shown is the first of these that is set."""
+
+NOT_ON_VARIABLES = F.GRAPH | F.PERCENT | F.BUCKETS | F.LOG2
+NOT_ON_VALUES = F.BUCKETS | F.LOG2 | F.SYM | F.SYM_OFFSET | F.SYSCALL | F.STACKTRACE
+
+_SPECIAL = {
+    "common_timestamp": F.TIMESTAMP,
+    "common_stacktrace": F.STACKTRACE,
+    "common_cpu": F.CPU,
+    "hitcount": F.HITCOUNT,
+}
+_COMMON_COMM = "common_comm"
+_GENERIC = {Kind.CPU: F.CPU, Kind.STACKTRACE: F.STACKTRACE, Kind.COMM: F.COMM}
+_COMM_FIELD = Field("char[]", _COMMON_COMM, 0, MAX_STRING, False, Kind.COMM, "comm")
+
+
+@dataclass(eq=False)
+class HistField:
+    """A key, a value, a variable, or an operand of one of these."""
+
+    flags: FieldFlag
+    type: str = "u64"
+    size: int = 8
+    """Bytes; of a key: rounded up to 8."""
+
+    signed: bool = False
+    field: Field | None = None
+    """The event's field that it shows."""
+
+    variable: str | None = None
+    """The variable that it defines."""
+
+    name: str = ""
+    """Of an expression, its text; of a reference, the variable."""
+
+    qualifier: str = ""
+    """``system.event.`` of a reference that was written with them."""
+
+    operator: str = ""
+    operands: tuple[HistField, ...] = ()
+    constant: int = 0
+    buckets: int = 0
+    slot: int = 0
+    """Where the value is in an entry of the table; for a reference: of the owner's table."""
+
+    owner: Histogram | None = None
+    """The histogram whose variable is referred to."""
+
+    read_once: bool = attribute(default=False)
+    """Reading the variable through this reference unsets it."""
+
+    def plain_name(self) -> str:
+        """hist_field_name(): without modifier."""
+        if self.field is not None:
+            return self.field.name
+        if F.ALIAS in self.flags:
+            return self.operands[0].plain_name()
+        if self.flags & (F.EXPRESSION | F.REFERENCE):
+            return self.qualifier + self.name
+        for flag, name in _NAMES_WITHOUT_FIELD:
+            if flag in self.flags:
+                return name
+        return ""
+
+    def modifier(self) -> str:
+        """``.MODIFIER``, or nothing."""
+        return next((f".{name}" for flag, name in _SHOWN if flag in self.flags), "")
+
+    def described(self, version: KernelVersion) -> str:
+        """hist_field_print(): the field in the read-back of its trigger."""
+        flags = self.flags
+        text = f"{self.variable}=" if self.variable is not None else ""
+        if F.CPU in flags:
+            text += "common_cpu"
+            if version.hist_cpu_name_doubled:
+                text += self.plain_name()
+        elif F.COMM in flags:
+            text += _COMMON_COMM
+        elif F.CONSTANT in flags:
+            text += str(self.constant)
+        elif flags & (F.REFERENCE | F.ALIAS):
+            text += self.reference_text(version)
+        else:
+            text += self.plain_name()
+        if not flags & (F.REFERENCE | F.EXPRESSION | F.STACKTRACE):
+            text += self.modifier()
+        return f"{text}={self.buckets}" if self.buckets else text
+
+    def described_key(self, version: KernelVersion) -> str:
+        """The field in the list of keys."""
+        if F.STACKTRACE not in self.flags:
+            return self.described(version)
+        return "common_stacktrace" if self.field is None else f"{self.field.name}.stacktrace"
+
+    def reference_text(self, version: KernelVersion) -> str:
+        """A reference as it is written."""
+        reference = self.operands[0] if F.ALIAS in self.flags else self
+        if version.hist_reference_dollar:
+            return f"{reference.qualifier}${reference.name}"
+        return f"${reference.qualifier}{reference.name}"
+
+    def operand_text(self, version: KernelVersion) -> str:
+        """expr_field_str(): the field inside of an expression's text."""
+        if F.REFERENCE in self.flags:
+            return self.reference_text(version)
+        if F.CONSTANT in self.flags:
+            return str(self.constant)
+        text = self.plain_name() + self.modifier()
+        if self.buckets and version.hist_expression_shows_buckets:
+            text += f"={self.buckets}"
+        return text
+
+
+_NAMES_WITHOUT_FIELD = (
+    (F.TIMESTAMP, "common_timestamp"),
+    (F.STACKTRACE, "common_stacktrace"),
+    (F.HITCOUNT, "hitcount"),
+    (F.CPU, "common_cpu"),
+)
+
+
+def hitcount() -> HistField:
+    """create_hitcount_val(): the value that each histogram has."""
+    return HistField(F.HITCOUNT)
+
+
+def parse_field(
+    text: str, flags: FieldFlag, event: TraceEvent, version: KernelVersion, log: HistLog
+) -> HistField:
+    """``NAME[.MODIFIER]``; raises OSError for what is unknown or does not fit.
+
+    flags: KEY or VARIABLE, which allow other modifiers than a value.
+    """
+    name, dot, modifier = text.partition(".")
+    buckets = 0
+    if dot:
+        more, buckets = _parse_modifier(name, modifier, flags, log)
+        flags |= more
+    field: Field | None = None
+    if name in _SPECIAL:
+        flags |= _SPECIAL[name]
+        if name == "common_cpu" and version.hist_cpu_name_doubled:
+            field = event.find_field(name)
+    elif name == _COMMON_COMM and version.hist_common_comm:
+        flags, field = flags | F.COMM, _COMM_FIELD
+    else:
+        field = event.find_field(name)
+        generic = _GENERIC.get(field.kind, F.NONE) if field is not None else F.NONE
+        if field is None or (generic is F.COMM and not version.hist_common_comm):
+            raise log.refused(HistError.FIELD_NOT_FOUND, name)
+        flags |= generic
+        if generic is F.STACKTRACE and not version.hist_stacktrace_keeps_name:
+            field = None
+        elif generic is F.STACKTRACE and F.KEY in flags:
+            if dot:
+                raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
+            field = None
+    return _create(flags, field, text, buckets, log)
+
+
+def _parse_modifier(
+    name: str, modifier: str, flags: FieldFlag, log: HistLog
+) -> tuple[FieldFlag, int]:
+    """The flag of a modifier, and the size of buckets."""
+    if modifier in _MODIFIERS:
+        return _MODIFIERS[modifier], 0
+    if modifier == "execname" and name == "common_pid":
+        return F.EXECNAME, 0
+    piece = modifier
+    if modifier.startswith("bucket"):
+        piece = modifier.removeprefix("bucket").removeprefix("s")
+        if piece.startswith("="):
+            piece = piece[1:]
+            try:
+                size = parse_unsigned(piece, base0=True)
+            except OSError:
+                size = 0
+            if size:
+                return F.BUCKETS, size
+    for prefix, flag in _BY_PREFIX.items():
+        if modifier.startswith(prefix) and not flags & (F.VARIABLE | F.KEY):
+            return flag, 0
+    raise log.refused(HistError.BAD_FIELD_MODIFIER, piece)
+
+
+def _create(
+    flags: FieldFlag, field: Field | None, text: str, buckets: int, log: HistLog
+) -> HistField:
+    """create_hist_field() for a field of the event, or one that all events have."""
+    if F.HITCOUNT in flags:
+        return HistField(flags, buckets=buckets)
+    if F.STACKTRACE in flags:
+        if field is not None and field.kind not in (Kind.STACK, Kind.STACKTRACE):
+            raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
+        return HistField(flags, "unsigned long[]", 0, field=field, buckets=buckets)
+    if flags & (F.LOG2 | F.BUCKETS):
+        operand = _create(flags & ~(F.LOG2 | F.BUCKETS), field, text, 0, log)
+        return HistField(
+            flags, operand.type, operand.size, field=field, operands=(operand,), buckets=buckets
+        )
+    if F.TIMESTAMP in flags:
+        return HistField(flags)
+    if F.CPU in flags:
+        return HistField(flags, "unsigned int", 4, field=field)
+    if field is None or field.kind in (Kind.OTHER, Kind.STACK):
+        raise refuse(errno.ENOMEM)
+    if field.kind in (Kind.STATIC_STRING, Kind.DYNAMIC_STRING, Kind.COMM):
+        size = field.size if field.kind is Kind.STATIC_STRING else MAX_STRING
+        type_ = "char[]" if field.kind is Kind.COMM else field.type
+        return HistField(flags | F.STRING, type_, size, field=field)
+    return HistField(flags, field.type, field.size, field.signed, field)

@@ -1,0 +1,228 @@
+"""The ``hist`` file: the text of an event's histograms.
+
+Modelled after hist_show() and hist_trigger_entry_print() (kernel/trace/trace_events_hist.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tracefs_fuse.tracing.compose import Namespace, composed
+from tracefs_fuse.tracing.field import U64
+from tracefs_fuse.tracing.hist.actions import ActionKind
+from tracefs_fuse.tracing.hist.field import F, HistField
+from tracefs_fuse.tracing.hist.keys import pack_key
+from tracefs_fuse.tracing.hist.sort import Row, sorted_rows
+from tracefs_fuse.tracing.kallsyms import symbol
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.hist.histogram import Histogram
+    from tracefs_fuse.tracing.hist.trigger import HistTrigger
+
+_U32 = (1 << 32) - 1
+_BAR = 20
+"""Characters of a full bar of ``.graph``."""
+
+_PERCENT = 10000
+"""A whole, in hundredths of a percent."""
+
+
+def triggers_text(triggers: Sequence[HistTrigger]) -> str:
+    """The text of the histograms of one event."""
+    return "\n\n".join(_histogram_text(trigger) for trigger in triggers)
+
+
+def _histogram_text(trigger: HistTrigger) -> str:
+    histogram = trigger.histogram
+    table = histogram.table
+    rows = sorted_rows(table.entries, histogram.keys, histogram.sort_keys)
+    return (
+        f"# event histogram\n#\n# trigger info: {trigger.described()}\n#\n\n"
+        f"{''.join(_Renderer(histogram).lines(rows))}"
+        f"{_snapshots_text(histogram)}"
+        f"\nTotals:\n    Hits: {table.hits}\n    Entries: {len(rows)}\n    Dropped: {table.drops}\n"
+    )
+
+
+def _snapshots_text(histogram: Histogram) -> str:
+    """track_data_snapshot_print(): what made the latest snapshots."""
+    text = ""
+    for action in histogram.actions:
+        details = action.snapshot
+        if details is not None and details.entry is not None:
+            key = _Renderer(histogram).key_text((details.key, details.entry))
+            text += (
+                "\nSnapshot taken (see tracing/snapshot).  Details:\n"
+                f"\ttriggering value {{ {action.handler.value}({action.argument}) }}: "
+                f"{details.value:10}"
+                f"\ttriggered by event with key: {key}\n"
+            )
+    return text
+
+
+class _Renderer:
+    """Composes a function that makes lines of rows; in it ``k`` is the key, ``e`` the entry."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+        self._namespace = Namespace()
+
+    def lines(self, rows: Sequence[Row]) -> list[str]:
+        """The lines of the rows, each with its newline."""
+        parts = [self._keys(), *self._values(rows), *self._tracked(), "\\n"]
+        return self._function(parts)(rows)
+
+    def key_text(self, row: Row) -> str:
+        """The part of a line in braces."""
+        return self._function([self._keys()])([row])[0]
+
+    def _function(self, parts: list[str]) -> Callable[[Sequence[Row]], list[str]]:
+        text = "".join(parts)
+        body = [f'return [f"{text}" for k, e in rows]']
+        return composed("lines", ["rows"], body, self._namespace)
+
+    def _call(self, function: Callable[..., Any], argument: str) -> str:
+        return f"{self._namespace.bind(function)}({argument})"
+
+    def _literal(self, text: str) -> str:
+        """Text inside of the f-string."""
+        return f"{{{self._namespace.bind(text, 'text')}}}"
+
+    # -- keys ------------------------------------------------------------------------------
+
+    def _keys(self) -> str:
+        """hist_trigger_print_key()."""
+        keys = self._histogram.keys
+        sources = ["k"] if len(keys) == 1 else [f"k[{i}]" for i in range(len(keys))]
+        texts = [self._key(key, source) for key, source in zip(keys, sources, strict=True)]
+        closing = "}}" if any(F.STACKTRACE in key.flags for key in keys) else " }}"
+        return "{{ " + ", ".join(texts) + closing
+
+    def _key(self, key: HistField, source: str) -> str:
+        flags = key.flags
+        name = key.plain_name()
+        if F.STACKTRACE in flags and not flags & (
+            F.HEX | F.SYM | F.SYM_OFFSET | F.EXECNAME | F.SYSCALL
+        ):
+            title = "common_stacktrace:\n" if key.field is None else f"{name}.stacktrace"
+            return self._literal(title) + f"{{{self._call(_stack_text, source)}}}"
+        title = self._literal(f"{name}: ")
+        number = f"{source} & {U64}"
+        if flags & (F.STRING | F.STACKTRACE):
+            number = self._call(lambda value: _first_word(value, key), source)
+        if F.HEX in flags:
+            return f"{title}{{{number}:x}}"
+        if F.SYM in flags:
+            return f"{title}[{{{number}:x}}] {{{self._call(_symbol_name, number)}:<45}}"
+        if F.SYM_OFFSET in flags:
+            return f"{title}[{{{number}:x}}] {{{self._call(symbol, number)}:<55}}"
+        if F.EXECNAME in flags:
+            comm = f'e[{self._histogram.comm_slot}].decode("latin-1")'
+            return f"{title}{{{self._call(_identity, comm)}:<16}}[{{{number}:10}}]"
+        if F.SYSCALL in flags:
+            return f"{title}{{{self._call(_syscall_name, number)}:<30}}[{{{number}:3}}]"
+        if F.LOG2 in flags:
+            return f"{title}~ 2^{{{number}:<2}}"
+        if F.BUCKETS in flags:
+            upper = f"({source} + {key.buckets - 1}) & {U64}"
+            return f"{title}~ {{{number}}}-{{{upper}}}"
+        if F.STRING in flags:
+            return f"{title}{{{self._call(_string_text, source)}:<50}}"
+        return f"{title}{{{number}:10}}"
+
+    # -- values ----------------------------------------------------------------------------
+
+    def _values(self, rows: Sequence[Row]) -> list[str]:
+        parts = [] if self._histogram.command.no_hitcount else [" hitcount: {e[0]:10}"]
+        for value in self._histogram.values[1:]:
+            if F.EXPRESSION not in value.flags:
+                parts.append(self._value(value, rows))
+        return parts
+
+    def _value(self, value: HistField, rows: Sequence[Row]) -> str:
+        """hist_trigger_print_val()."""
+        title = self._literal(f"  {value.plain_name()}")
+        number = f"e[{value.slot}] & {U64}"
+        sums = [entry[value.slot] & U64 for _, entry in rows]
+        if F.PERCENT in value.flags:
+            total = sum(sums) & U64
+            return f"{title} (%):{{{self._call(lambda v: _percent_text(v, total), number)}}}"
+        if F.GRAPH in value.flags:
+            highest = max(sums, default=0)
+            return f"{title}: {{{self._call(lambda v: _bar_text(v, highest), number)}:<{_BAR}}}"
+        return f"{title}: {{{number}:10{'x' if F.HEX in value.flags else ''}}}"
+
+    # -- actions ---------------------------------------------------------------------------
+
+    def _tracked(self) -> list[str]:
+        """track_data_print() for onmax() and onchange()."""
+        parts = []
+        for action in self._histogram.actions:
+            if action.tracked is None:
+                continue
+            title = "max" if action.handler.value == "onmax" else "changed"
+            parts.append(f"\\n\\t{title}: {{e[{action.tracked_slot}]:10}}")
+            if action.kind is not ActionKind.SNAPSHOT:
+                parts += [
+                    self._saved(saved.name, saved.variable) for saved in self._histogram.saved
+                ]
+        return parts
+
+    def _saved(self, name: str, variable: HistField) -> str:
+        title = self._literal(f"  {name}: ")
+        source = f"e[{variable.slot}]"
+        if F.STRING in variable.flags:
+            return f"{title}{{{self._call(_string_text, source)}:<32}}"
+        if F.STACKTRACE in variable.flags:
+            return f"{title}{{{self._call(_stack_text, source)}}}"
+        return f"{title}{{{source} or 0:10}}"
+
+
+def _identity(value: Any) -> Any:
+    return value
+
+
+def _first_word(value: Any, key: HistField) -> int:
+    """A key that is no number, where it is shown as one."""
+    return (
+        value & U64
+        if isinstance(value, int)
+        else int.from_bytes(pack_key(value, [key])[:8], "little")
+    )
+
+
+def _string_text(value: bytes | int | None) -> str:
+    return value.partition(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else ""
+
+
+def _stack_text(addresses: Sequence[int] | None) -> str:
+    return "".join(f"{'':9}{symbol(address)}\n" for address in addresses or ())
+
+
+def _symbol_name(address: int) -> str:
+    return symbol(address).partition("+")[0]
+
+
+def _syscall_name(number: int) -> str:
+    return "unknown_syscall"
+
+
+def _hundredths(value: int, whole: int) -> int | None:
+    """__get_percentage(): hundredths of a percent; None for a part of nothing."""
+    if whole and value >= U64 // _PERCENT:
+        whole //= _PERCENT
+        return value // whole & _U32 if whole else None
+    if not whole:
+        return None if value else 0
+    return value * _PERCENT // whole & _U32
+
+
+def _percent_text(value: int, total: int) -> str:
+    share = _hundredths(value, total)
+    return "[ERROR]" if share is None else f" {share // 100:3}.{share % 100:02}"
+
+
+def _bar_text(value: int, highest: int) -> str:
+    share = _hundredths(value, highest)
+    return "[ERROR]" if share is None else "#" * min(share * _BAR // _PERCENT, _BAR)

@@ -1,0 +1,140 @@
+"""The order of a histogram's entries.
+
+Modelled after tracing_map_sort_entries() (kernel/trace/tracing_map.c) and sort() (lib/sort.c).
+The kernel sorts with a heap, which leaves entries that compare equal in an order of its own; that
+order is reproduced where there are such entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from tracefs_fuse.tracing.field import U64, Kind
+from tracefs_fuse.tracing.hist.field import F, HistField
+from tracefs_fuse.tracing.hist.keys import is_plain_number, pack_key
+from tracefs_fuse.tracing.hist.table import Entry, Key
+
+Row = tuple[Key, Entry]
+
+
+def sorted_rows(
+    entries: dict[Key, Entry],
+    keys: Sequence[HistField],
+    sort_keys: Sequence[tuple[HistField, bool]],
+) -> list[Row]:
+    """The entries in the order in which ``hist`` shows them.
+
+    sort_keys: one or two fields, and whether they descend.
+    """
+    rows = list(entries.items())
+    if len(rows) < 2:
+        return rows
+    ranks = [_ranks(rows, keys, field, descending) for field, descending in sort_keys]
+    together: list[Any] = ranks[0] if len(ranks) == 1 else list(zip(*ranks, strict=True))
+    if len(set(together)) == len(rows):
+        return [rows[i] for i in sorted(range(len(rows)), key=together.__getitem__)]
+    order = sorted(range(len(rows)), key=_binary_order(rows, keys))
+    order = _heap_sorted(order, ranks[0])
+    for ranking in ranks[1:]:
+        order = [
+            index
+            for _, run in groupby(order, key=ranks[0].__getitem__)
+            for index in _heap_sorted(list(run), ranking)
+        ]
+    return [rows[i] for i in order]
+
+
+def _binary_order(rows: Sequence[Row], keys: Sequence[HistField]) -> Callable[[int], Any]:
+    """A sort key for indices of rows: how memcmp() orders the keys."""
+    if len(keys) == 1 and isinstance(rows[0][0], int):
+        return [(key & U64).to_bytes(8, "little") for key, _ in rows].__getitem__
+    return [pack_key(key, keys) for key, _ in rows].__getitem__
+
+
+def _ranks(
+    rows: Sequence[Row], keys: Sequence[HistField], field: HistField, descending: bool
+) -> list[int]:
+    """A number for each row that compares as the field does."""
+    if F.KEY not in field.flags:
+        values: list[Any] = [entry[field.slot] & U64 for _, entry in rows]
+    else:
+        comparable = _comparable(field)
+        if len(keys) == 1:
+            values = [comparable(key) for key, _ in rows]
+        else:
+            position = next(i for i, key in enumerate(keys) if key is field)
+            values = [comparable(key[position]) for key, _ in rows]
+    if values and isinstance(values[0], bytes):
+        numbers = {value: rank for rank, value in enumerate(sorted(set(values)))}
+        values = [numbers[value] for value in values]
+    return [-value for value in values] if descending else values
+
+
+def _comparable(key: HistField) -> Callable[[Any], Any]:
+    """What a key field's value compares as (tracing_map_cmp_num() and its like)."""
+    if key.flags & (F.STACKTRACE | F.COMM):
+        return lambda value: 0
+    own = key.field
+    if own is not None and own.kind in (Kind.STATIC_STRING, Kind.DYNAMIC_STRING):
+        return _as_string
+    if is_plain_number(key):
+        return lambda value: value
+    size, signed = (
+        (key.size, key.signed) if own is None or F.CPU in key.flags else (own.size, own.signed)
+    )
+    mask = (1 << 8 * size) - 1
+    sign = 1 << 8 * size - 1 if signed else 0
+    return lambda value: ((value & mask) ^ sign) - sign
+
+
+def _as_string(value: int | bytes) -> bytes:
+    data = (value & U64).to_bytes(8, "little") if isinstance(value, int) else value
+    return data.partition(b"\0")[0]
+
+
+def _heap_sorted(indices: list[int], ranks: Sequence[int]) -> list[int]:
+    """The indices as the kernel's heap sort orders them by their ranks."""
+    count = len(indices)
+    if count < 2:
+        return indices
+    dense = {rank: number for number, rank in enumerate(sorted({ranks[i] for i in indices}))}
+    bits = max(indices).bit_length()
+    low = (1 << bits) - 1
+    heap = [dense[ranks[i]] << bits | i for i in indices]
+    _heap_sort(heap, low)
+    return [item & low for item in heap]
+
+
+def _heap_sort(heap: list[int], low: int) -> None:
+    """Sort numbers by their upper bits only; ``low`` masks the others."""
+    size = len(heap)
+    for root in range(size // 2 - 1, -1, -1):
+        _settle(heap, root, size, low)
+    while size > 3:
+        last = size - 1
+        heap[0], heap[last] = heap[last], heap[0]
+        second = 2 if heap[1] <= heap[2] | low else 1
+        size -= 2
+        heap[second], heap[size] = heap[size], heap[second]
+        _settle(heap, second, size, low)
+        _settle(heap, 0, size, low)
+    heap[0], heap[size - 1] = heap[size - 1], heap[0]
+    if size == 3 and heap[0] > heap[1] | low:
+        heap[0], heap[1] = heap[1], heap[0]
+
+
+def _settle(heap: list[int], root: int, size: int, low: int) -> None:
+    """Let an item sink below all greater ones; of equal children the right one moves up."""
+    item = heap[root]
+    bound = item | low
+    child = 2 * root + 1
+    while child < size:
+        if child + 1 < size and heap[child] <= heap[child + 1] | low:
+            child += 1
+        if heap[child] <= bound:
+            break
+        heap[root] = heap[child]
+        root, child = child, 2 * child + 1
+    heap[root] = item
