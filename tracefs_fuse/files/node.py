@@ -35,6 +35,12 @@ class Node:
     mode: int
     """Permission bits."""
 
+    owner: tuple[int, int] | None = None
+    """User and group; None for those who mounted the lab."""
+
+    size: int = 0
+    """What stat shows; pseudo-files have none."""
+
 
 class Directory(Node):
     """A folder of fixed entries; subclasses may have others that come and go."""

@@ -77,7 +77,7 @@ class TraceArray:
     @tracing_on.setter
     def tracing_on(self, on: bool) -> None:
         self._tracing_on = on
-        self.tracing.data.notify_all()
+        self.tracing.readers.wake()
 
     def commit(self, task: TaskLike, record: bytes, stamp: int) -> None:
         """Record an event of a task, if this instance records."""

@@ -9,7 +9,6 @@ import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tracefs_fuse.tracing.cmdlines import SavedCmdlines
 from tracefs_fuse.tracing.event import TraceEvent
@@ -24,6 +23,7 @@ from tracefs_fuse.tracing.source import SourceLike, TaskLike
 from tracefs_fuse.tracing.synthetic import SyntheticEvent, SyntheticEvents
 from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.versions import VERSIONS
+from tracefs_fuse.tracing.wait_queue import WaitQueue
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ class Tracing:
         self.source = source
         self.cpu_count = cpus
         self.lock = lock if lock is not None else threading.RLock()
-        self.data = threading.Condition(self.lock)
-        """Notified when a blocked reader may find something new."""
+        self.readers = WaitQueue(self.lock)
+        """Woken when a blocked reader may find something new."""
 
-        self.waiters = 0
         self.pointer_hash = PointerHash(seed)
         self.cmdlines = SavedCmdlines(self.version.saved_cmdlines_size)
         self.events: dict[tuple[str, str], TraceEvent] = {}
@@ -172,8 +171,7 @@ class Tracing:
             self.cmdlines.record_comm(task)
         if self._record_tgids:
             self.cmdlines.record_tgid(task)
-        if self.waiters:
-            self.data.notify_all()
+        self.readers.wake()
 
     def stack_record(self, event: TraceEvent, task: TaskLike) -> bytes:
         """A record of the kernel stack that leads to an event."""
@@ -194,11 +192,3 @@ class Tracing:
     @property
     def online_cpus(self) -> int:
         return self.cpu_count
-
-    def wait(self, seconds: float) -> Any:
-        """Let the lock go until something may have happened, or the time is over."""
-        self.waiters += 1
-        try:
-            return self.data.wait(seconds)
-        finally:
-            self.waiters -= 1

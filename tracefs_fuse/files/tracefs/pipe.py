@@ -13,7 +13,7 @@ from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.output import PipeText
 from tracefs_fuse.tracing.trace_array import TraceArray
 
-_TURN = 0.05
+TURN = 0.05
 """Seconds after which a waiting reader looks whether it was interrupted."""
 
 
@@ -50,7 +50,7 @@ class _OpenPipe(OpenFile):
                 raise refuse(errno.EAGAIN)
             if request.interrupted():
                 raise refuse(errno.EINTR)
-            tracing.wait(_TURN)
+            tracing.readers.wait(TURN)
         self._has_read = True
         return data
 

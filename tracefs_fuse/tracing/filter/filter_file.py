@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from tracefs_fuse.tracing.error_log import ErrorLog
+from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.filter.errors import Fault, FilterError
 from tracefs_fuse.tracing.filter.parser import Filter, parse_filter
 from tracefs_fuse.tracing.filter.text import BLANKS, decoded, encoded
 from tracefs_fuse.tracing.numbers import refuse
-
-if TYPE_CHECKING:
-    from tracefs_fuse.tracing.event_file import EventFile
+from tracefs_fuse.tracing.versions import KernelVersion
 
 _PAGE_SIZE = 4096
 
@@ -29,7 +29,40 @@ SYSTEM_FILTER_TEXT = """\
 """The ``filter`` file of a subsystem, whatever was written to it."""
 
 
-def create_event_filter(file: EventFile, text: str) -> Filter:
+class _Tracing(Protocol):
+    @property
+    def version(self) -> KernelVersion: ...
+
+    @property
+    def cpu_count(self) -> int: ...
+
+
+class _Array(Protocol):
+    @property
+    def error_log(self) -> ErrorLog: ...
+
+    @property
+    def tracing(self) -> _Tracing: ...
+
+
+class FilteredFile(Protocol):
+    """What filters need of an event in an instance."""
+
+    @property
+    def event(self) -> TraceEvent: ...
+
+    @property
+    def array(self) -> _Array: ...
+
+    filter: Filter | None
+    filter_text: str | None
+    """What the ``filter`` file shows, without the file's own newline; None for no filter."""
+
+    def changed(self) -> None:
+        """The filter did."""
+
+
+def create_event_filter(file: FilteredFile, text: str) -> Filter:
     """A filter for an event of an instance, whose error_log learns what is wrong with it."""
     tracing = file.array.tracing
     try:
@@ -39,12 +72,12 @@ def create_event_filter(file: EventFile, text: str) -> Filter:
         raise
 
 
-def read_event_filter(file: EventFile) -> str:
+def read_event_filter(file: FilteredFile) -> str:
     """The ``filter`` file of an event."""
     return f"{'none' if file.filter_text is None else file.filter_text}\n"
 
 
-def write_event_filter(file: EventFile, data: str) -> None:
+def write_event_filter(file: FilteredFile, data: str) -> None:
     """Set the filter of an event, or remove it with ``0``.
 
     One that is refused leaves no filter: its text and fault are shown, and all events pass.
@@ -63,7 +96,7 @@ def write_event_filter(file: EventFile, data: str) -> None:
     _set(file, filter, filter.text)
 
 
-def write_system_filter(files: Iterable[EventFile], data: str) -> None:
+def write_system_filter(files: Iterable[FilteredFile], data: str) -> None:
     """Set the filter of each event of a subsystem in an instance, or remove all with ``0``.
 
     Events that lack its fields lose their filter and say so; the write succeeds all the same.
@@ -98,7 +131,7 @@ def _removes(text: str) -> bool:
     return encoded(text).lstrip(BLANKS) == b"0"
 
 
-def _set(file: EventFile, filter: Filter | None, text: str | None) -> None:
+def _set(file: FilteredFile, filter: Filter | None, text: str | None) -> None:
     file.filter = filter
     file.filter_text = text
     file.changed()

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Mounts the lab, after setting up what it needs.
+set -eu
+top=$(cd "$(dirname "$0")" && pwd)
+
+usage() {
+    cat <<'END'
+usage: mount.sh [OPTION...] DIR      mount the lab on DIR
+       mount.sh --unmount DIR        end it
+
+Sets up what is needed on the first run (a Python environment in .venv, libfuse), mounts the lab
+on DIR, and returns once it answers.
+
+  --kernel VERSION    the kernel to be: 6.1, 6.12, 6.18 or 7.3 (6.12)
+  --cpus N            its CPUs (4)
+  --workload NAME     what its processes do: article, idle (article)
+  --seed N            of all that is left to chance (0)
+  --speed X           virtual seconds in a real one (10)
+  --foreground        serve until Ctrl-C
+
+example: ./mount.sh --kernel 7.3 /tmp/lab
+END
+}
+
+case "${1:-}" in
+"") usage >&2; exit 2 ;;
+-h | --help) usage; exit 0 ;;
+esac
+
+. "$top/setup.sh"
+set_up
+
+if [ "$1" = --unmount ]; then
+    shift
+    exec "$venv/bin/tracefs-fuse" unmount "$@"
+fi
+exec "$venv/bin/tracefs-fuse" mount "$@"

@@ -1,0 +1,60 @@
+"""Putting a lab together: engine, tracing core, trees."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import partial
+
+from engine import Machine
+from engine.tracepoints import TRACEPOINTS
+from tracefs_fuse.cli.pace import Pace
+from tracefs_fuse.files.node import Directory
+from tracefs_fuse.files.root import root_tree
+from tracefs_fuse.tracing.events import huge_memory
+from tracefs_fuse.tracing.tracing import Tracing
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """What a lab is made of."""
+
+    kernel: str = "6.12"
+    cpus: int = 4
+    workload: str = "article"
+    seed: int = 0
+    speed: float = 10.0
+    """Virtual seconds in a real one."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab, ready to be served."""
+
+    machine: Machine
+    tracing: Tracing
+    pace: Pace
+    root: Directory
+
+
+def build_lab(options: LabOptions) -> Lab:
+    """Make a lab; nothing runs until its pace is started."""
+    lock = threading.RLock()
+    machine = Machine(
+        version=options.kernel,
+        cpus=options.cpus,
+        seed=options.seed,
+        workload=options.workload,
+        lock=lock,
+    )
+    tracing = Tracing(options.kernel, machine, cpus=options.cpus, seed=options.seed, lock=lock)
+    for name, prototype in TRACEPOINTS.items():
+        if (huge_memory.SYSTEM, name) in tracing.events:
+            tracing.attach(
+                huge_memory.SYSTEM,
+                name,
+                prototype,
+                partial(setattr, machine.trace, name),
+                getattr(machine.trace, name),
+            )
+    return Lab(machine, tracing, Pace(machine, options.speed), root_tree(tracing, machine))

@@ -1,0 +1,30 @@
+"""The command ``tracefs-fuse``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tracefs_fuse.cli import mount, unmount
+from tracefs_fuse.cli.problems import Problem
+
+_DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tracefs-fuse",
+        description=_DESCRIPTION,
+        epilog="example: tracefs-fuse mount /tmp/lab",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (mount, unmount):
+        command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except Problem as problem:
+        print(f"tracefs-fuse: {problem}", file=sys.stderr)
+        return 1
+    return status

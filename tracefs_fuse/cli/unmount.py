@@ -1,0 +1,31 @@
+"""``tracefs-fuse unmount``: end a lab."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tracefs_fuse.cli.mounts import mount_at
+from tracefs_fuse.cli.problems import Problem
+
+
+def add_parser(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "unmount",
+        help="end a lab",
+        description="End the lab on DIR, also while its files are open or its daemon is dead.",
+        epilog="example: tracefs-fuse unmount /tmp/lab",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where the lab is mounted")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    folder: Path = options.folder.absolute()
+    mount = mount_at(folder)
+    if mount is None or not mount.is_ours:
+        raise Problem(f"no lab is mounted on {folder}; see: grep tracefs-fuse /proc/mounts")
+    if not mount.end():
+        raise Problem(f"{folder} can't be unmounted by this user; try: sudo umount -l {folder}")
+    return 0
