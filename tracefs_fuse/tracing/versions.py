@@ -97,6 +97,12 @@ class KernelVersion:
     hist_long_name_error: bool
     """An expression whose name grows too long is refused with E2BIG."""
 
+    hist_log2_wraps: bool
+    """``.log2`` of a number above 2^63 is 0, not 64."""
+
+    missing_syscalls: frozenset[int]
+    """Numbers of system calls that came with a later version."""
+
     synth_format_separator: str
     """What separates the fields in a synthetic event's print format."""
 
@@ -120,6 +126,9 @@ class KernelVersion:
 
     fields_dotted_strings: bool
     """Option ``fields`` shows unprintable bytes of dynamic strings in hexadecimal."""
+
+    line_buffer_size: int
+    """Bytes for the text of one event (TRACE_SEQ_BUFFER_SIZE)."""
 
     saved_cmdlines_size: int
 
@@ -200,6 +209,8 @@ V7_3 = KernelVersion(
     hist_helper_keeps_modifiers=True,
     hist_poll=True,
     hist_long_name_error=True,
+    hist_log2_wraps=False,
+    missing_syscalls=frozenset(),
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
     marker_fault_is_error=True,
@@ -208,6 +219,7 @@ V7_3 = KernelVersion(
     irqs_off_unknown=False,
     fields_long_as_symbol=True,
     fields_dotted_strings=True,
+    line_buffer_size=8156,
     saved_cmdlines_size=6552,
     soft_star_any_reference=True,
 )
@@ -239,6 +251,8 @@ V6_12 = replace(
     hist_helper_keeps_modifiers=False,
     hist_poll=False,
     hist_long_name_error=False,
+    hist_log2_wraps=True,
+    missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",
     dynevent_unknown_type_logged=False,
     marker_fault_is_error=False,
@@ -271,6 +285,7 @@ V6_1 = replace(
     filter_function=False,
     filter_stacktrace=False,
     hist_nohitcount=False,
+    line_buffer_size=4060,
     saved_cmdlines_size=128,
 )
 

@@ -14,6 +14,7 @@ from tracefs_fuse.tracing.hist.actions import ActionKind
 from tracefs_fuse.tracing.hist.field import F, HistField
 from tracefs_fuse.tracing.hist.keys import pack_key
 from tracefs_fuse.tracing.hist.sort import Row, sorted_rows
+from tracefs_fuse.tracing.hist.syscalls import syscall_name
 from tracefs_fuse.tracing.kallsyms import symbol
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ class _Renderer:
             comm = f'e[{self._histogram.comm_slot}].decode("latin-1")'
             return f"{title}{{{self._call(_identity, comm)}:<16}}[{{{number}:10}}]"
         if F.SYSCALL in flags:
-            return f"{title}{{{self._call(_syscall_name, number)}:<30}}[{{{number}:3}}]"
+            name = self._call(lambda n: syscall_name(n, self._histogram.version), number)
+            return f"{title}{{{name}:<30}}[{{{number}:3}}]"
         if F.LOG2 in flags:
             return f"{title}~ 2^{{{number}:<2}}"
         if F.BUCKETS in flags:
@@ -156,17 +158,14 @@ class _Renderer:
     # -- actions ---------------------------------------------------------------------------
 
     def _tracked(self) -> list[str]:
-        """track_data_print() for onmax() and onchange()."""
+        """track_data_print() for onmax() and onchange(), unless all they do is take snapshots."""
         parts = []
         for action in self._histogram.actions:
-            if action.tracked is None:
+            if action.tracked is None or action.kind is ActionKind.SNAPSHOT:
                 continue
             title = "max" if action.handler.value == "onmax" else "changed"
             parts.append(f"\\n\\t{title}: {{e[{action.tracked_slot}]:10}}")
-            if action.kind is not ActionKind.SNAPSHOT:
-                parts += [
-                    self._saved(saved.name, saved.variable) for saved in self._histogram.saved
-                ]
+            parts += [self._saved(saved.name, saved.variable) for saved in self._histogram.saved]
         return parts
 
     def _saved(self, name: str, variable: HistField) -> str:
@@ -202,10 +201,6 @@ def _stack_text(addresses: Sequence[int] | None) -> str:
 
 def _symbol_name(address: int) -> str:
     return symbol(address).partition("+")[0]
-
-
-def _syscall_name(number: int) -> str:
-    return "unknown_syscall"
 
 
 def _hundredths(value: int, whole: int) -> int | None:

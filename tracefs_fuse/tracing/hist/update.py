@@ -119,7 +119,8 @@ class UpdateComposer:
         if F.EXPRESSION in flags:
             return self._calculation(field)
         if F.LOG2 in flags:
-            return f"(({self._unsigned(field.operands[0])} or 1) - 1).bit_length()", True
+            log2 = f"(({self._unsigned(field.operands[0])} or 1) - 1).bit_length()"
+            return f"{log2} % 64" if self._histogram.version.hist_log2_wraps else log2, True
         if F.BUCKETS in flags:
             operand = self._unsigned(field.operands[0])
             return f"{operand} // {field.buckets} * {field.buckets}", True

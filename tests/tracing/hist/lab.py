@@ -1,0 +1,104 @@
+"""Tracing on its own, and requests to its trigger, hist and inject files by their paths."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from typing import Any
+
+from tracefs_fuse.tracing.event_file import EventFile
+from tracefs_fuse.tracing.hist import hist_text
+from tracefs_fuse.tracing.inject import write_inject
+from tracefs_fuse.tracing.source import ManualSource
+from tracefs_fuse.tracing.tracing import Tracing
+from tracefs_fuse.tracing.triggers.trigger_file import (
+    read_triggers,
+    truncate_triggers,
+    write_trigger,
+)
+
+_SYSTEMS = ("huge_memory", "synthetic", "ftrace")
+_HELP = "# Available triggers:"
+
+
+class HistLab:
+    """A core without a tree: what histograms need of one."""
+
+    def __init__(self, version: str) -> None:
+        self.source = ManualSource()
+        self.tracing = Tracing(version, self.source)
+        self.top = self.tracing.top
+
+    def file(self, path: str) -> EventFile:
+        """The event of ``events/SYSTEM/EVENT/...``."""
+        _, system, event, _ = path.split("/")
+        file = self.top.files.get((system, event))
+        if file is None:
+            raise OSError(errno.ENOENT, path)
+        return file
+
+    def answer(self, do: list[str]) -> tuple[str, str | None]:
+        """Status and text of a request; the text is None for what is no matter of histograms."""
+        self.source.now += 1000
+        try:
+            return "OK", self.write(*do[1:]) if do[0] == "write" else self.read(do[1])
+        except OSError as error:
+            return errno.errorcode[error.errno or errno.EIO], ""
+
+    def read(self, path: str) -> str | None:
+        if path == "error_log":
+            return self.top.error_log.text()
+        if path.endswith("/trigger"):
+            return read_triggers(self.file(path))
+        return hist_text(self.file(path)) if path.endswith("/hist") else None
+
+    def write(self, path: str, text: str, flag: str) -> str:
+        if path.endswith("/trigger"):
+            if flag == "trunc":
+                truncate_triggers(self.file(path))
+            write_trigger(self.file(path), text)
+        elif path.endswith("/inject"):
+            write_inject(self.file(path), self.source.current, text)
+        elif path.endswith("/enable"):
+            file = self.file(path)
+            (file.enable if text.strip() == "1" else file.disable)()
+        elif path == "synthetic_events":
+            self.tracing.synthetic.write(text)
+        else:
+            raise NotImplementedError(path)
+        return ""
+
+    # -- between cases ---------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Put things back as the recordings' client did, which some triggers outlive."""
+        self._clear()
+        self._quietly(self.tracing.synthetic.truncate)
+        self._clear()
+        self._quietly(self.tracing.synthetic.truncate)
+        self.top.error_log.clear()
+
+    def _clear(self) -> None:
+        files = [f for system in _SYSTEMS for f in self._files_of(system)]
+        for file in files:
+            for _ in range(4):
+                for line in read_triggers(file).splitlines():
+                    if not line.startswith("#"):
+                        command = "!" + line.partition(" [")[0]
+                        self._quietly(write_trigger, file, command)
+            if file.registered and not file.soft_mode:
+                file.disable()
+        for file in files:
+            if not file.soft_disabled and file.registered:
+                file.disable()
+        self.top.set_clock("local")
+
+    def _files_of(self, system: str) -> Iterator[EventFile]:
+        return (f for (s, _), f in sorted(self.top.files.items()) if s == system)
+
+    @staticmethod
+    def _quietly(function: Any, *arguments: Any) -> None:
+        try:
+            function(*arguments)
+        except OSError:
+            pass
