@@ -1,0 +1,155 @@
+"""The front part of an event's line: task, CPU, flags and time.
+
+Modelled after trace_print_context() and trace_print_lat_context() (kernel/trace/trace_output.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.event import COMMON
+from tracefs_fuse.tracing.ring_buffer import Entry
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.trace_array import TraceArray
+    from tracefs_fuse.tracing.versions import KernelVersion
+
+Context = Callable[[Entry, int, int], str]
+"""The text before an event: of the entry, its number in the listing from 1 on, and the time stamp
+of the entry behind it (its own for the last one)."""
+
+_IRQS_OFF, _LAZY, _NEED_RESCHED, _HARDIRQ, _SOFTIRQ, _PREEMPT_RESCHED, _NMI, _BH_OFF = (
+    1 << bit for bit in range(8)
+)
+_NO_IRQ_INFO = _LAZY
+"""What the bit meant before lazy preemption."""
+
+_NEED_RESCHED_LETTERS = {
+    _NEED_RESCHED | _PREEMPT_RESCHED | _LAZY: "B",
+    _NEED_RESCHED | _PREEMPT_RESCHED: "N",
+    _LAZY | _PREEMPT_RESCHED: "L",
+    _LAZY | _NEED_RESCHED: "b",
+    _NEED_RESCHED: "n",
+    _LAZY: "l",
+    _PREEMPT_RESCHED: "p",
+    0: ".",
+}
+_INTERRUPT_LETTERS = {
+    _NMI | _HARDIRQ | _SOFTIRQ: "Z",
+    _NMI | _HARDIRQ: "Z",
+    _NMI | _SOFTIRQ: "z",
+    _NMI: "z",
+    _HARDIRQ | _SOFTIRQ: "H",
+    _HARDIRQ: "h",
+    _SOFTIRQ: "s",
+    0: ".",
+}
+_IRQS_LETTERS = {_IRQS_OFF | _BH_OFF: "D", _IRQS_OFF: "d", _BH_OFF: "b", 0: "."}
+
+_MARKS = (
+    (1_000_000_000, "$"),
+    (100_000_000, "@"),
+    (10_000_000, "*"),
+    (1_000_000, "#"),
+    (100_000, "!"),
+    (10_000, "+"),
+)
+"""Nanoseconds to the next event that are exceeded, longest first, and how a line shows it."""
+
+
+def context_of(array: TraceArray, start: int, *, latency: bool) -> Context:
+    """The instance's context, made for its present options.
+
+    start: trace clock when the buffer was last emptied.
+    """
+    if "context-info" not in array.options:
+        return lambda entry, number, next_stamp: ""
+    return _latency_context(array, start) if latency else _default_context(array)
+
+
+def microseconds(nanoseconds: int) -> int:
+    """ns2usecs(): rounded half up."""
+    return (nanoseconds + 500) // 1000
+
+
+def flags_text(version: KernelVersion, flags: int, preempt_count: int) -> str:
+    """The five characters of irqs, need-resched, interrupt, preempt and migrate-disable depth."""
+    irqs = _IRQS_LETTERS[flags & (_IRQS_OFF | _BH_OFF)]
+    resched = flags & (_NEED_RESCHED | _PREEMPT_RESCHED | _LAZY)
+    if not version.lazy_preemption:
+        if irqs == "." and flags & _NO_IRQ_INFO:
+            irqs = "X"
+        resched &= ~_LAZY
+    interrupt = flags & (_NMI | _HARDIRQ | _SOFTIRQ)
+    depths = (f"{depth:x}" if depth else "." for depth in (preempt_count & 15, preempt_count >> 4))
+    return f"{irqs}{_NEED_RESCHED_LETTERS[resched]}{_INTERRUPT_LETTERS[interrupt]}{''.join(depths)}"
+
+
+def _comm(array: TraceArray, pid: int) -> str:
+    """The task's name, one character a byte."""
+    return array.tracing.comm_of(pid).encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _default_context(array: TraceArray) -> Context:
+    tracing, version = array.tracing, array.tracing.version
+    irq_info, show_tgid = "irq-info" in array.options, "record-tgid" in array.options
+    in_ns = array.clock.in_ns
+    fronts: dict[tuple[int, bytes], str] = {}
+
+    def front(entry: Entry) -> str:
+        """All but the time: few tasks have many events."""
+        _, flags, preempt_count, pid = COMMON.unpack_from(entry.record)
+        text = f"{_comm(array, pid):>16}-{pid:<7} "
+        if show_tgid:
+            tgid = tracing.tgid_of(pid)
+            text += "(-------) " if tgid is None else f"({tgid:7}) "
+        text += f"[{entry.cpu:03}] "
+        return text + flags_text(version, flags, preempt_count) if irq_info else text
+
+    def context(entry: Entry, number: int, next_stamp: int) -> str:
+        key = entry.cpu, entry.record[2:8]
+        text = fronts.get(key)
+        if text is None:
+            text = fronts[key] = front(entry)
+        if in_ns:
+            seconds, micros = divmod((entry.time_stamp + 500) // 1000, 1_000_000)
+            return f"{text} {seconds:5}.{micros:06}: "
+        return f"{text} {entry.time_stamp:12}: "
+
+    return context
+
+
+def _latency_context(array: TraceArray, start: int) -> Context:
+    verbose = "verbose" in array.options
+    version = array.tracing.version
+    in_ns = array.clock.in_ns
+
+    def task(entry: Entry, number: int) -> str:
+        _, flags, preempt_count, pid = COMMON.unpack_from(entry.record)
+        comm = _comm(array, pid)
+        if verbose:
+            return f"{comm:>16} {pid:7} {entry.cpu:3} {flags} {preempt_count:08x} {number:08x} "
+        letters = flags_text(version, flags, preempt_count)
+        return f"{comm[:8]:>8}-{pid:<7} {entry.cpu:3}{letters}"
+
+    def context(entry: Entry, number: int, next_stamp: int) -> str:
+        since, following = entry.time_stamp - start, next_stamp - entry.time_stamp
+        if verbose and in_ns:
+            stamp = microseconds(entry.time_stamp)
+            time = f"[{stamp:08x}] {_millis(since)}ms (+{_millis(following)}ms): "
+        elif verbose:
+            time = f"[{entry.time_stamp:016x}] {since} (+{following}): "
+        elif in_ns:
+            nanoseconds = microseconds(following) * 1000
+            mark = next((mark for limit, mark in _MARKS if nanoseconds > limit), " ")
+            time = f" {microseconds(since):4}us{mark}: "
+        else:
+            time = f" {since:4}: "
+        return task(entry, number) + time
+
+    return context
+
+
+def _millis(nanoseconds: int) -> str:
+    return "{}.{:03}".format(*divmod(microseconds(nanoseconds), 1000))

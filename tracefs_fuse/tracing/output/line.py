@@ -1,0 +1,180 @@
+"""One event's line in the format that an instance's options ask for.
+
+Modelled after print_trace_line() (kernel/trace/trace.c) and kernel/trace/trace_output.c.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tracefs_fuse.tracing.event import COMMON, TraceEvent
+from tracefs_fuse.tracing.events.ftrace import FtraceEntry
+from tracefs_fuse.tracing.output.context import Context, context_of
+from tracefs_fuse.tracing.output.fields import fields_text_of
+from tracefs_fuse.tracing.output.symbols import symbol_text_of
+from tracefs_fuse.tracing.ring_buffer import Entry
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.trace_array import TraceArray
+
+Line = Callable[[Entry, int, int], str]
+"""All of an event's text: of the entry, its number in the listing from 0 on, and the time stamp of
+the entry behind it (its own for the last one)."""
+
+_Body = Callable[[bytes], str]
+"""The text of a record without its context."""
+
+_BINARY = struct.Struct("<iiQ")
+_U32 = (1 << 32) - 1
+_TOO_BIG = "[LINE TOO BIG]\n"
+
+
+def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
+    """The instance's line, made once for its present options.
+
+    start: trace clock when the buffer was last emptied.  latency: with the latency context.
+    """
+    options = array.options
+    if "bin" in options:
+        line = _machine_line(array, _binary_context, _body(array, _type_of, _nothing))
+    elif "hex" in options:
+        body = _body(array, _type_of, _nothing)
+        line = _machine_line(array, _hex_context, lambda record: body(record) + "\n")
+    elif "raw" in options:
+        line = _machine_line(array, _raw_context, _body(array, _raw_of, _raw_unknown))
+    else:
+        text_of = fields_text_of if "fields" in options else _text_of
+        context = context_of(array, start, latency=latency)
+        line = _line(context, _body(array, text_of, _unknown))
+    if "printk-msg-only" in options and "trace_printk" in options:
+        line = _messages_only(array, line)
+    return _limited(line, array.tracing.version.line_buffer_size)
+
+
+# -- bodies --------------------------------------------------------------------------------------
+
+
+def _body(
+    array: TraceArray,
+    of_event: Callable[[TraceArray, TraceEvent], _Body],
+    unknown: Callable[[int], str],
+) -> _Body:
+    """A record's text by the type it starts with.
+
+    unknown: the text for a type that no event has.
+    """
+    bodies: dict[bytes, _Body] = {}
+
+    def body(record: bytes) -> str:
+        of_record = bodies.get(record[:2])
+        if of_record is None:
+            type_ = int.from_bytes(record[:2], "little")
+            event = array.tracing.event_of_id(type_)
+            if event is None:
+                return unknown(type_)
+            of_record = bodies[record[:2]] = of_event(array, event)
+        return of_record(record)
+
+    return body
+
+
+def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
+    """trace_raw_output_*(): the name and what the event's print format makes of the fields."""
+    unpack = event.layout.unpack
+    if isinstance(event, FtraceEntry):
+        show, symbol_text = event.show, symbol_text_of(array.options)
+        return lambda record: show(unpack(record), symbol_text)
+    name, render, tracing = event.name, event.render, array.tracing
+    hashed = "hash-ptr" in array.options
+
+    def pointer(address: int) -> str:
+        return tracing.pointer_text(address, hashed)
+
+    return lambda record: f"{name}: {render(unpack(record), pointer)}\n"
+
+
+def _raw_of(array: TraceArray, event: TraceEvent) -> _Body:
+    if isinstance(event, FtraceEntry):
+        show, unpack, symbol_text = event.show_raw, event.layout.unpack, symbol_text_of(())
+        return lambda record: show(unpack(record), symbol_text)
+    return _type_of(array, event)
+
+
+def _type_of(array: TraceArray, event: TraceEvent) -> _Body:
+    """trace_nop_print(): what an event without an own function for the format shows."""
+    return lambda record: f"type: {event.id}\n"
+
+
+def _unknown(type_: int) -> str:
+    return f"Unknown type {type_}\n"
+
+
+def _raw_unknown(type_: int) -> str:
+    return f"{type_} ?\n"
+
+
+def _nothing(type_: int) -> str:
+    return ""
+
+
+# -- lines ---------------------------------------------------------------------------------------
+
+
+def _line(context: Context, body: _Body) -> Line:
+    return lambda entry, number, next_stamp: context(entry, number, next_stamp) + body(entry.record)
+
+
+def _machine_line(array: TraceArray, context: Callable[[int, Entry], str], body: _Body) -> Line:
+    """A line of a format for programs: only pid, CPU and time stamp before the text."""
+    if "context-info" not in array.options:
+        return lambda entry, number, next_stamp: body(entry.record)
+
+    def line(entry: Entry, number: int, next_stamp: int) -> str:
+        pid: int = COMMON.unpack_from(entry.record)[3]
+        return context(pid, entry) + body(entry.record)
+
+    return line
+
+
+def _binary_context(pid: int, entry: Entry) -> str:
+    return _BINARY.pack(pid, entry.cpu, entry.time_stamp).decode("latin-1")
+
+
+def _hex_context(pid: int, entry: Entry) -> str:
+    return f"{pid & _U32:08x} {entry.cpu:08x} {entry.time_stamp:016x} "
+
+
+def _raw_context(pid: int, entry: Entry) -> str:
+    return f"{pid} {entry.cpu} {entry.time_stamp} "
+
+
+def _messages_only(array: TraceArray, line: Line) -> Line:
+    """Of a marker only what was written."""
+    entry_type = array.tracing.ftrace_events["print"]
+    unpack = entry_type.layout.unpack
+
+    def message_line(entry: Entry, number: int, next_stamp: int) -> str:
+        if int.from_bytes(entry.record[:2], "little") != entry_type.id:
+            return line(entry, number, next_stamp)
+        text: bytes = unpack(entry.record)[1]
+        return text.decode("latin-1")
+
+    return message_line
+
+
+def _limited(line: Line, size: int) -> Line:
+    """What doesn't fit into the line buffer is left out.
+
+    Text that is printed at once fits as a whole or not at all: a byte in hexadecimal, a field.
+    """
+
+    def limited(entry: Entry, number: int, next_stamp: int) -> str:
+        text = line(entry, number, next_stamp)
+        if len(text) < size:
+            return text
+        text = text[: text.rindex(" ", 0, size)]
+        return text + _TOO_BIG if len(text) + len(_TOO_BIG) < size else text
+
+    return limited
