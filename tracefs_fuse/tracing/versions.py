@@ -268,16 +268,23 @@ V6_18 = replace(
     V6_12,
     name="6.18",
     release="6.18.15-lab",
+    preemption_model="PREEMPT(lazy)",
+    marker_preempt_count=1,
     first_dynamic_id=1606,
+    has_graph_retaddr=True,
     synth_format_separator=" ",
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
     has_copy_trace_marker=True,
+    marker_raw_extra=0,
+    lazy_preemption=True,
+    irqs_off_unknown=False,
 )
 
 V6_1 = replace(
     V6_12,
     name="6.1",
     release="6.1.190-lab",
+    preemption_model="desktop",
     first_dynamic_id=1392,
     options=_options(fields=False, printk_dest=False, copy_marker=False, bitmask=False),
     char_is_unsigned=False,
