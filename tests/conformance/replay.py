@@ -7,6 +7,7 @@ two boots (times, pids, hashed pointers, ids) is taken out of both sides before 
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -132,8 +133,9 @@ def differences(client: Client, case: Case) -> list[str]:
         wanted = step.get("text", "")
         same = step.get("any") or case.get("skip_text") or normal(text) == normal(wanted)
         if status != step["status"] or not same:
-            said.append(
-                f"step {number}: {step['do']}\n kernel {step['status']}, here {status}\n"
-                f"--- kernel\n{normal(wanted)}\n--- here\n{normal(text)}"
+            lines = difflib.unified_diff(
+                normal(wanted).splitlines(), normal(text).splitlines(), "kernel", "here", lineterm=""
             )
+            head = f"step {number}: {step['do']}: kernel {step['status']}, here {status}"
+            said.append("\n".join([head, *lines]))
     return said

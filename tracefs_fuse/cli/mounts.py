@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SOURCE = "tracefs-fuse"
+_COMMANDS = (b"tracefs-fuse", b"tracefs_fuse")
+"""What a daemon's command line holds: the script's or the module's name."""
+
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _PATIENCE = 5.0
 _TURN = 0.02
@@ -47,9 +50,10 @@ class Mount:
     def is_alive(self) -> bool:
         """The daemon still runs."""
         try:
-            return _SOURCE.encode() in Path(f"/proc/{self.daemon}/cmdline").read_bytes()
+            command = Path(f"/proc/{self.daemon}/cmdline").read_bytes()
         except OSError:
             return False
+        return any(name in command for name in _COMMANDS)
 
     def detach(self) -> None:
         """Take the mount out of the tree, whatever holds it."""

@@ -53,6 +53,10 @@ def symbol_of(names: Mapping[int, str], value: int) -> str:
     return names.get(value) or f"0x{value & U64:x}"
 
 
+def _signed(value: int) -> int:
+    return value - (1 << 64) if value >> 63 > 0 else value
+
+
 _CONVERSION = re.compile(r"%l{0,2}([pdusx])")
 
 
@@ -97,5 +101,5 @@ class PrintFmt:
             return lambda values, pointer: values[index] & U64
         if conversion == "d":
             # only 8-byte unsigned fields are printed with a signed conversion (index=%ld)
-            return lambda values, pointer: values[index] - (values[index] >> 63 << 64)
+            return lambda values, pointer: _signed(values[index])
         return lambda values, pointer: values[index]

@@ -4,8 +4,8 @@ What happens at an event, for each instance that listens (modelled after
 include/trace/stages/stage6_event_callback.h and trace_event_buffer_commit()):
 
 - No trigger needs the record: all triggers run first, then the record is made and committed.
-- Some trigger does: the record is made, triggers run in the order of the list, then it is
-  committed; traceoff and stacktrace run behind that.
+- Some trigger does: room is reserved, triggers run in the order of the list, then the record is
+  committed there, whatever they did to the instance; traceoff and stacktrace run behind that.
 
 A record is committed unless the event is soft-disabled or its filter says no.  A task that
 set_event_pid leaves out makes no record, hence runs no trigger that needs one.
@@ -123,11 +123,14 @@ class _Path:
         if file.conditional or origin is Origin.MARKER:
             before = [line for t in file.triggers if not t.post for line in self._trigger(t)]
             after = [line for t in file.triggers if t.post for line in self._trigger(t)]
-            self.lines = self._for_pids([*before, *self._commit(record), *after])
+            reserve = f"ring = {namespace.bind(file.array.reserve, 'reserve')}(task)"
+            commit = f"{namespace.bind(file.array.commit, 'commit')}(ring, task, {record}, ts)"
+            self.lines = self._for_pids([reserve, *before, *self._recorded(commit), *after])
         else:
             triggers = [] if origin is Origin.INJECTED else file.triggers
             before = [line for t in triggers for line in self._trigger(t)]
-            self.lines = [*before, *self._for_pids(self._commit(record))]
+            commit = f"{namespace.bind(file.array.record, 'record')}(task, {record}, ts)"
+            self.lines = [*before, *self._for_pids(self._recorded(commit))]
         if "ts" in self.needs:
             self.lines.insert(0, f"ts = {namespace.bind(file.array.clock.read, 'clock')}()")
 
@@ -152,11 +155,11 @@ class _Path:
         self.needs.add("task")
         return [f"if {self._bound(array.pids.admits, 'admits')}(task.pid):", *indented(lines)]
 
-    def _commit(self, record: str) -> list[str]:
+    def _recorded(self, commit: str) -> list[str]:
         """Record the event; soft mode is looked at when it happens, for triggers change it."""
         file = self._file
         self.needs |= {"task", "ts"}
-        lines = [f"{self._bound(file.array.commit, 'commit')}(task, {record}, ts)"]
+        lines = [commit]
         if self._origin is Origin.MARKER:
             return lines
         lines = self._if(file.filter, lines)

@@ -16,7 +16,7 @@ from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.options import Options
 from tracefs_fuse.tracing.pid_filter import PidFilter
-from tracefs_fuse.tracing.ring_buffer import TraceBuffer, pages_for
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, pages_for
 from tracefs_fuse.tracing.source import TaskLike
 
 if TYPE_CHECKING:
@@ -79,16 +79,24 @@ class TraceArray:
         self._tracing_on = on
         self.tracing.readers.wake()
 
-    def commit(self, task: TaskLike, record: bytes, stamp: int) -> None:
-        """Record an event of a task, if this instance records."""
+    def reserve(self, task: TaskLike) -> CpuBuffer | None:
+        """The buffer that an event of a task goes to; None while this instance does not record."""
         if not self._tracing_on or task.cpu in self.disabled_cpus:
-            return
-        if self.buffer.cpus[task.cpu].write(stamp, record):
+            return None
+        return self.buffer.cpus[task.cpu]
+
+    def commit(self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int) -> None:
+        """Record an event in the buffer that was reserved for it."""
+        if ring is not None and ring.write(stamp, record):
             self.tracing.recorded(task)
+
+    def record(self, task: TaskLike, record: bytes, stamp: int) -> None:
+        """Reserve and commit at once."""
+        self.commit(self.reserve(task), task, record, stamp)
 
     def record_stack(self, event: TraceEvent, task: TaskLike) -> None:
         """Record the kernel stack of a task at an event."""
-        self.commit(task, self.tracing.stack_record(event, task), self.clock.read())
+        self.record(task, self.tracing.stack_record(event, task), self.clock.read())
 
     # -- buffers ---------------------------------------------------------------------------
 

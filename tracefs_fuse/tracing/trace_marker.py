@@ -61,7 +61,7 @@ def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
     version = array.tracing.version
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
-    array.commit(task, header + data + bytes(version.marker_raw_extra), array.clock.read())
+    array.record(task, header + data + bytes(version.marker_raw_extra), array.clock.read())
     return len(data)
 
 

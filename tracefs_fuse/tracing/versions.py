@@ -180,7 +180,7 @@ def _options(
 
 V7_3 = KernelVersion(
     name="7.3",
-    release="7.3.4-lab",
+    release="7.3.4-oracle",
     preemption_model="PREEMPTLAZY",
     marker_preempt_count=2,
     synthetic_preempt_count=3,
@@ -227,7 +227,7 @@ V7_3 = KernelVersion(
 V6_12 = replace(
     V7_3,
     name="6.12",
-    release="6.12.107-lab",
+    release="6.12.107-oracle",
     preemption_model="server",
     marker_preempt_count=0,
     synthetic_preempt_count=0,
@@ -267,7 +267,7 @@ V6_12 = replace(
 V6_18 = replace(
     V6_12,
     name="6.18",
-    release="6.18.15-lab",
+    release="6.18.15-oracle",
     preemption_model="PREEMPT(lazy)",
     marker_preempt_count=1,
     first_dynamic_id=1606,
@@ -283,7 +283,7 @@ V6_18 = replace(
 V6_1 = replace(
     V6_12,
     name="6.1",
-    release="6.1.190-lab",
+    release="6.1.190-oracle",
     preemption_model="desktop",
     first_dynamic_id=1392,
     options=_options(fields=False, printk_dest=False, copy_marker=False, bitmask=False),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OnEvent(Trigger):
-    """A trigger with a target event of the same instance."""
+    """A trigger with a target event of the same instance, which it holds in soft mode."""
 
     def __init__(
         self, file: EventFile, name: str, target: EventFile, filter: Filter | None, count: int
@@ -26,18 +26,18 @@ class OnEvent(Trigger):
         """The pair of enabling and disabling is one type."""
         return (type(self), self.target)
 
-    def title(self) -> str:
-        return f"{self.name}:{self.target.event.system}:{self.target.event.name}"
-
-
-class SwitchEvent(OnEvent):
-    """enable_event and disable_event: the target is held in soft mode."""
-
     def registered(self) -> None:
         self.target.enable(soft=True)
 
     def unregistered(self) -> None:
         self.target.disable(soft=True)
+
+    def title(self) -> str:
+        return f"{self.name}:{self.target.event.system}:{self.target.event.name}"
+
+
+class SwitchEvent(OnEvent):
+    """enable_event and disable_event."""
 
     def act(self, task: TaskLike) -> bool:
         if self.target.soft_disabled != self._enable:

@@ -42,7 +42,7 @@ class Trigger:
 
     def identity(self) -> tuple[object, ...]:
         """Two triggers of one event with the same identity can't exist together."""
-        raise NotImplementedError
+        return (self,)
 
     def compose(self, namespace: Namespace) -> list[str]:
         """Source lines that run at each event that passes the filter."""

@@ -10,8 +10,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.filter import Filter, parse_filter
-from tracefs_fuse.tracing.filter.errors import FilterError
+from tracefs_fuse.tracing.filter import Filter, create_event_filter
 from tracefs_fuse.tracing.hist import truncate_hist_triggers, write_hist_trigger
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 from tracefs_fuse.tracing.triggers.on_event import ON_EVENT_TRIGGERS, SwitchHist
@@ -80,7 +79,8 @@ def _write(file: EventFile, name: str, target: EventFile | None, rest: str, remo
                 return
         return
     count, condition = _count_and_condition(rest)
-    trigger = _made(file, name, target, _filter(file, condition), count)
+    filter = None if condition is None else create_event_filter(file, condition)
+    trigger = _made(file, name, target, filter, count)
     if any(other.identity() == trigger.identity() for other in file.triggers):
         raise refuse(errno.EEXIST)
     add_trigger(trigger)
@@ -107,16 +107,6 @@ def _count_and_condition(rest: str) -> tuple[int, str | None]:
     if word != "if" or not condition.strip():
         raise refuse(errno.EINVAL)
     return count, condition.strip()
-
-
-def _filter(file: EventFile, condition: str | None) -> Filter | None:
-    if condition is None:
-        return None
-    try:
-        return parse_filter(file.event, condition, file.array.tracing.version)
-    except FilterError as error:
-        error.log(file.array.error_log, condition)
-        raise
 
 
 def add_trigger(trigger: Trigger) -> None:

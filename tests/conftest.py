@@ -1,0 +1,56 @@
+"""A lab on a real mount, for tests that go end to end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tracefs_fuse.cli.problems import Problem, check_machine
+
+TRACEFS_FUSE = [sys.executable, "-m", "tracefs_fuse.cli"]
+
+MountLab = Callable[..., Path]
+"""Mounts a lab with command-line options; returns the folder."""
+
+
+def run_command(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run ``tracefs-fuse`` with arguments."""
+    return subprocess.run(
+        [*TRACEFS_FUSE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.fixture
+def mount_lab(tmp_path: Path) -> Iterator[MountLab]:
+    """Mount labs that end with the test."""
+    try:
+        check_machine()
+    except Problem as problem:
+        pytest.skip(str(problem))
+    folders: list[Path] = []
+
+    def mount(*options: str) -> Path:
+        folder = tmp_path / f"lab{len(folders)}"
+        mounted = run_command("mount", *options, folder)
+        assert mounted.returncode == 0, mounted.stderr
+        folders.append(folder)
+        return folder
+
+    yield mount
+    for folder in folders:
+        run_command("unmount", folder)
+
+
+@pytest.fixture
+def tracing(mount_lab: MountLab) -> Path:
+    """The tracing folder of a lab in which nothing happens by itself."""
+    return mount_lab("--workload", "idle", "--cpus", "1") / "sys/kernel/tracing"
