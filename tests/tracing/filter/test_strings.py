@@ -17,7 +17,8 @@ EVENT = made_event(
         Field("char[8]", "word", 12, 8, False, Kind.STATIC_STRING, "f_word", 8),
         Field("const char *", "pointer", 24, 8, False, Kind.NUMBER, "f_pointer"),
         Field("struct pair", "pair", 32, 16, False, Kind.OTHER, "f_pair"),
-        Field("char[]", "buf", 48, 0, False, Kind.STATIC_STRING, "f_buf", 0),
+        Field("__data_loc unsigned long[]", "stack", 48, 8, True, Kind.STACK, "f_stack"),
+        Field("char[]", "buf", 56, 0, False, Kind.STATIC_STRING, "f_buf", 0),
     ]
 )
 WORDS = {"name": b"bash", "word": b"bash\0xyz", "comm": b"bash", "buf": b"bash\n"}
@@ -76,7 +77,11 @@ def test_extents(filter: str, passing: str) -> None:
         ("pair == 0", {}, False),
         ("pair != 0", {}, False),
         ("stacktrace != 0", {}, False),
+        ("!(stacktrace == 0)", {}, True),
+        ("stack != 0", {"f_name": b"ab", "f_stack": bytes(16)}, True),
+        (f"stack == {16 << 16 | 56 + 3}", {"f_name": b"ab", "f_stack": bytes(16)}, True),
         ("cpu & 1", {"cpu": 1}, False),
+        ("cpu == 0x100000000", {"cpu": 0}, True),
         ("cpu & CPUS{1}", {"cpu": 1}, True),
         ("cpu & CPUS{0,2-3}", {"cpu": 1}, False),
         ("cpu & CPUS{0-3:1/2}", {"cpu": 2}, True),

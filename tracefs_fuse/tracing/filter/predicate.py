@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from tracefs_fuse.tracing.event import TraceEvent
-from tracefs_fuse.tracing.field import Field, Kind
+from tracefs_fuse.tracing.field import STRINGS, Field, Kind
 from tracefs_fuse.tracing.filter.cpulist import parse_cpulist
 from tracefs_fuse.tracing.filter.errors import Fault, FilterError
 from tracefs_fuse.tracing.filter.functions import FUNCTIONS
@@ -37,6 +37,8 @@ _MAX_NUMBER = 23
 _MAX_STRING = 255
 _POINTER_SIZE = 8
 _POINTER_STRINGS = ("char *", "const char *")
+_GENERIC = (Kind.COMM, Kind.CPU, Kind.STACKTRACE)
+_STACKS = (Kind.STACK, Kind.STACKTRACE)
 _NEVER = "False"
 _ALWAYS = "True"
 
@@ -99,7 +101,7 @@ class PredicateParser:
         if modern and self._text.startswith(b"CPUS", self.position):
             return self._cpus(field, operator)
         following = self._text[self.position : self.position + 1]
-        if following in (b"'", b'"') and following:
+        if following in (b"'", b'"'):
             return self._string(field, operator)
         if following.isdigit() or following == b"-":
             return self._number(field, operator)
@@ -143,7 +145,7 @@ class PredicateParser:
         return Predicate(_ALWAYS if operator == "!=" else _NEVER)
 
     def _cpus(self, field: Field, operator: str) -> Predicate:
-        if _is_string(field) or field.kind is Kind.STACKTRACE or operator not in ("==", "!=", "&"):
+        if _is_string(field) or field.kind in _STACKS or operator not in ("==", "!=", "&"):
             raise self._fault(Fault.ILLEGAL_FIELD_OP)
         opening = self.position + len(b"CPUS")
         if not self._text.startswith(b"{", opening):
@@ -160,7 +162,7 @@ class PredicateParser:
             raise self._fault(Fault.INVALID_CPULIST) from None
         self.position += 1
         if len(cpus) == 1:
-            return _compared(field, "==" if operator == "&" else operator, *cpus)
+            return self._compared(field, "==" if operator == "&" else operator, *cpus)
         return self._several_cpus(field, operator, sorted(cpus))
 
     def _several_cpus(self, field: Field, operator: str, cpus: list[int]) -> Predicate:
@@ -169,8 +171,13 @@ class PredicateParser:
             return Predicate(_NEVER)
         if operator == "!=" and field.kind is Kind.CPU:
             return Predicate(_ALWAYS)
-        test = f"0 <= {{}} < {self._scope.cpus}" if operator == "!=" else f"{{}} in {tuple(cpus)}"
-        return Predicate(test.format(field.variable), frozenset({field.variable}))
+        value = field.variable
+        test = (
+            f"0 <= {value} < {self._scope.cpus}"
+            if operator == "!="
+            else f"{value} in {tuple(cpus)}"
+        )
+        return Predicate(test, frozenset({value}))
 
     def _string(self, field: Field, operator: str) -> Predicate:
         if operator not in ("~", "==", "!="):
@@ -221,27 +228,36 @@ class PredicateParser:
             raise self._fault(Fault.ILLEGAL_INTVAL, start) from None
         if field.kind is Kind.CPU and operator == "&":
             return Predicate(_NEVER)
-        return _compared(field, operator, value)
+        return self._compared(field, operator, value)
 
+    def _compared(self, field: Field, operator: str, value: int) -> Predicate:
+        """A comparison in the field's own C type."""
+        if field.kind not in (Kind.NUMBER, Kind.CPU, Kind.STACK):
+            return Predicate(_NEVER)
+        bits = 8 * field.size
+        value &= (1 << bits) - 1
+        if _is_signed(field) and value >> (bits - 1):
+            value -= 1 << bits
+        if field.kind is Kind.STACK:
+            number, variables = self._location(field)
+        else:
+            number, variables = field.variable, frozenset({field.variable})
+        return Predicate(f"{number} {operator} {value}", variables)
 
-_GENERIC = (Kind.COMM, Kind.CPU, Kind.STACKTRACE)
+    def _location(self, field: Field) -> tuple[str, frozenset[str]]:
+        """The word that says where in the record a stack is: what is compared instead of it."""
+        layout = self._scope.event.layout
+        dynamic = [layout.fields[i] for i in layout.dynamic]
+        before = dynamic[: dynamic.index(field)]
+        lengths = [f"len({f.variable}) + {int(f.kind is Kind.DYNAMIC_STRING)}" for f in before]
+        offset = " + ".join([str(layout.end), *lengths])
+        variables = frozenset(f.variable for f in [*before, field])
+        return f"(len({field.variable}) << 16 | {offset})", variables
 
 
 def _is_string(field: Field) -> bool:
-    strings = (Kind.DYNAMIC_STRING, Kind.STATIC_STRING, Kind.COMM)
-    return field.kind in strings or (field.type in _POINTER_STRINGS and field.kind is Kind.NUMBER)
+    return field.kind in STRINGS or (field.type in _POINTER_STRINGS and field.kind is Kind.NUMBER)
 
 
 def _is_signed(field: Field) -> bool:
     return field.signed or field.kind is Kind.CPU
-
-
-def _compared(field: Field, operator: str, value: int) -> Predicate:
-    """A comparison in the field's own C type."""
-    if field.kind not in (Kind.NUMBER, Kind.CPU):
-        return Predicate(_NEVER)
-    bits = 8 * field.size
-    value &= (1 << bits) - 1
-    if _is_signed(field) and value >> (bits - 1):
-        value -= 1 << bits
-    return Predicate(f"{field.variable} {operator} {value}", frozenset({field.variable}))
