@@ -4,7 +4,10 @@ Each request is made of the tree under the lab's lock, after virtual time has ca
 read gives the lock up while it waits, and ends when its caller gets a signal or the lab closes.
 
 An error of ours never reaches the caller as such: it is logged with the request that met it, and
-the caller gets EINVAL.
+the caller gets EIO, which no file of the lab answers otherwise.
+
+How writes arrive: one write(2) of up to 128 KiB is one call of the file's ``write``; a larger one
+is cut there, as the kernel cuts what it sends through /dev/fuse.
 """
 
 from __future__ import annotations
@@ -31,7 +34,10 @@ SUBTYPE = "tracefs-fuse"
 _IN, _OUT, _RDNORM, _WRNORM = 0x1, 0x4, 0x40, 0x100
 _READABLE, _WRITABLE = _IN | _RDNORM, _OUT | _WRNORM
 _POLL_TURN = 0.05
+"""Seconds between looks at polled files, for those that nobody wakes their readers for."""
+
 _BLOCK_SIZE = 4096
+_MAX_WRITE = 128 * 1024
 
 
 class WaitQueueLike(Protocol):
@@ -39,7 +45,15 @@ class WaitQueueLike(Protocol):
 
     def wait(self, seconds: float) -> None: ...
 
-    def wake(self) -> None: ...
+
+class PaceLike(Protocol):
+    """Virtual time; called with the lock held.  See :class:`tracefs_fuse.cli.pace.Pace`."""
+
+    def catch_up(self) -> None:
+        """Before a request: let virtual time go on to now."""
+
+    def settle(self) -> None:
+        """After a request: it may have changed what falls due next."""
 
 
 class LabOperations:
@@ -52,15 +66,16 @@ class LabOperations:
         root: Directory,
         lock: threading.RLock,
         readers: WaitQueueLike,
-        catch_up: Callable[[], None],
+        pace: PaceLike,
         started: Callable[[], None],
     ) -> None:
-        """catch_up: lets virtual time go on, before each request.  started: the mount is served."""
+        """Serve ``root``; ``started`` is called once the mount is there."""
         self._root = root
         self._lock = lock
         self._readers = readers
-        self._catch_up = catch_up
+        self._pace = pace
         self._started = started
+        self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
         self._handles = itertools.count(1)
         self._pollers: dict[int, ctypes.c_void_p] = {}
@@ -73,17 +88,17 @@ class LabOperations:
         """Make one request of the tree (fusepy calls this for each)."""
         try:
             with self._lock:
-                self._catch_up()
-                return getattr(self, operation)(*arguments)
+                self._pace.catch_up()
+                try:
+                    return getattr(self, operation)(*arguments)
+                finally:
+                    self._pace.settle()
         except OSError:
             raise
         except Exception:
-            log.exception("in %s%r", operation, arguments)
-            raise refuse(errno.EINVAL) from None
-
-    def close(self) -> None:
-        """Let blocked readers end: the mount goes."""
-        self._closing = True
+            pid = fuse.fuse_get_context()[2]
+            log.exception("%s of %s by process %d failed", operation, arguments[0], pid)
+            raise refuse(errno.EIO) from None
 
     # -- the mount -------------------------------------------------------------------------
 
@@ -91,7 +106,7 @@ class LabOperations:
         self._started()
 
     def destroy(self, path: str) -> None:
-        self.close()
+        self._closing = True
 
     # -- nodes -----------------------------------------------------------------------------
 
@@ -116,6 +131,7 @@ class LabOperations:
         node = self._node(path)
         uid, gid = node.owner or self._owner
         return {
+            "st_ino": self._inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": 2 if isinstance(node, Directory) else 1,
             "st_size": len(node.target) if isinstance(node, Symlink) else node.size,
@@ -129,9 +145,20 @@ class LabOperations:
         node = self._node(path)
         if not isinstance(node, Directory):
             raise refuse(errno.ENOTDIR)
-        entries = [(name, {"st_mode": _kind(child)}, 0) for name, child in node.children().items()]
-        dots = [(name, {"st_mode": stat.S_IFDIR}, 0) for name in (".", "..")]
-        return iter([*dots, *entries])
+        prefix = path.rstrip("/") + "/"
+        parent = prefix.rstrip("/").rpartition("/")[0] or "/"
+        dots = [(".", path, stat.S_IFDIR), ("..", parent, stat.S_IFDIR)]
+        entries = [(name, prefix + name, _kind(child)) for name, child in node.children().items()]
+        return iter(
+            [
+                (name, {"st_ino": self._inode_number(full), "st_mode": kind}, 0)
+                for name, full, kind in [*dots, *entries]
+            ]
+        )
+
+    def _inode_number(self, path: str) -> int:
+        """Stays with the path, also when what is there is made anew."""
+        return self._inode_numbers.setdefault(path, len(self._inode_numbers) + 1)
 
     def readlink(self, path: str) -> str:
         node = self._node(path)
@@ -204,33 +231,41 @@ class LabOperations:
 
     def poll(self, path: str, fi: Any, handle: int | None) -> int:
         """Events that are there; with a handle the caller wants to hear of later ones."""
-        opened = self._open[fi.fh]
-        if not opened.pollable:
-            return _READABLE | _WRITABLE
         if handle:
             self._forget_poller(fi.fh)
             self._pollers[fi.fh] = ctypes.c_void_p(handle)
-            self._start_poll_thread()
-        return _READABLE if opened.ready() else 0
+        opened = self._open[fi.fh]
+        ready = opened.ready() if opened.pollable else True
+        if ready:
+            self._forget_poller(fi.fh)
+        elif self._pollers and self._poll_thread is None:
+            self._poll_thread = threading.Thread(target=self._watch_polled, daemon=True)
+            self._poll_thread.start()
+        if opened.pollable:
+            return _READABLE if ready else 0
+        return _READABLE | _WRITABLE
 
     def _forget_poller(self, fh: int) -> None:
         handle = self._pollers.pop(fh, None)
         if handle is not None:
             fuse._libfuse.fuse_pollhandle_destroy(handle)
 
-    def _start_poll_thread(self) -> None:
-        if self._poll_thread is None:
-            self._poll_thread = threading.Thread(target=self._watch_polled, daemon=True)
-            self._poll_thread.start()
-
     def _watch_polled(self) -> None:
-        """Wake those who poll once there is something to read."""
-        while not self._closing:
-            with self._lock:
-                for fh in [fh for fh in self._pollers if self._open[fh].ready()]:
+        """Wake those who poll once there is something to read; ends when nobody polls."""
+        with self._lock:
+            while self._pollers and not self._closing:
+                self._readers.wait(_POLL_TURN)
+                for fh in [fh for fh in self._pollers if self._is_ready(fh)]:
                     fuse._libfuse.fuse_notify_poll(self._pollers[fh])
                     self._forget_poller(fh)
-                self._readers.wait(_POLL_TURN if self._pollers else 1)
+            self._poll_thread = None
+
+    def _is_ready(self, fh: int) -> bool:
+        try:
+            return self._open[fh].ready()
+        except Exception:
+            log.exception("looking whether a polled file is ready failed")
+            return True  # its reader will meet the error
 
     # -- refused ---------------------------------------------------------------------------
 
@@ -269,7 +304,7 @@ _POLL = ctypes.CFUNCTYPE(
 class _OperationsWithPoll(ctypes.Structure):
     """fusepy's table of operations ends before poll; libfuse's next entry is that."""
 
-    _fields_ = [*fuse.fuse_operations._fields_, ("poll", _POLL)]  # noqa: RUF012
+    _fields_ = [*fuse.fuse_operations._fields_, ("poll", _POLL)]
 
 
 class _PollingFUSE(fuse.FUSE):  # type: ignore[misc]
@@ -297,7 +332,9 @@ def serve(operations: LabOperations, mount_point: str, source: str) -> None:
         direct_io=True,
         atomic_o_trunc=True,
         big_writes=True,
-        max_write=131072,
+        max_write=_MAX_WRITE,
+        max_readahead=0,
+        use_ino=True,
         default_permissions=True,
         attr_timeout=0,
         entry_timeout=0,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from tracefs_fuse.cli.mounts import source_of
 from tracefs_fuse.cli.problems import Problem, check_machine, check_mount_point
 from tracefs_fuse.tracing.versions import VERSIONS
 
-_READY = b"ready"
+_READY = b"ready\n"
 _DEFAULTS = LabOptions()
 _MAX_CPUS = 64
 _LOG = "tracefs-fuse/log"
+_LOG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 _INVITATION = """\
 The lab is on {folder} (kernel {kernel}, workload {workload}). Try:
 
@@ -71,16 +73,18 @@ def add_parser(commands: Any) -> None:
 
 
 def _cpus(text: str) -> int:
-    cpus = int(text)
-    if not 1 <= cpus <= _MAX_CPUS:
-        raise argparse.ArgumentTypeError(f"must be 1 to {_MAX_CPUS}")
-    return cpus
+    if not (text.isdecimal() and 1 <= int(text) <= _MAX_CPUS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {_MAX_CPUS}, not {text!r}")
+    return int(text)
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
-    if not 0 < speed < float("inf"):
-        raise argparse.ArgumentTypeError("must be greater than 0")
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number greater than 0, not {text!r}")
     return speed
 
 
@@ -98,12 +102,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     invitation = _INVITATION.format(folder=folder, kernel=options.kernel, workload=options.workload)
     if options.foreground:
-        logging.basicConfig()
+        logging.basicConfig(format=_LOG_FORMAT)
         return _serve(options, folder, lambda: print(invitation, flush=True))
     return _serve_in_background(options, folder, invitation)
 
 
-def _serve(options: argparse.Namespace, folder: Path, started: Any) -> int:
+def _serve(options: argparse.Namespace, folder: Path, started: Callable[[], None]) -> int:
     """Serve the lab until it is unmounted."""
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
@@ -115,30 +119,34 @@ def _serve(options: argparse.Namespace, folder: Path, started: Any) -> int:
         lab.pace.start()
         started()
 
-    operations = LabOperations(
-        lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace.catch_up, begin
-    )
+    operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     try:
         serve(operations, str(folder), source_of(os.getpid()))
     except RuntimeError:
-        raise Problem(f"{folder} could not be mounted; libfuse says why above") from None
+        raise Problem(f"{folder} could not be mounted") from None
     finally:
         lab.pace.stop()
     return 0
 
 
 def _serve_in_background(options: argparse.Namespace, folder: Path, invitation: str) -> int:
-    """Serve from a process of its own; returns once the lab answers."""
+    """Serve from a process of its own; returns once the lab answers.
+
+    Until then whatever that process and libfuse complain about comes here, and is the fault shown.
+    """
     news, tell = os.pipe()
+    log = _open_log()
     if os.fork() == 0:
         status = 1
         try:
-            os.close(news)
             os.setsid()
-            _leave_terminal(tell)
-            status = _serve(options, folder, lambda: _tell(tell, _READY))
+            os.chdir("/")
+            null = os.open(os.devnull, os.O_RDWR)
+            _redirect({0: null, 1: null, 2: tell}, closing=[news, tell, null])
+            logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
+            status = _serve(options, folder, lambda: _tell_ready(log))
         except Problem as problem:
-            _tell(tell, str(problem).encode())
+            os.write(2, f"{problem}\n".encode())
         except Exception:
             logging.getLogger(__name__).exception("the lab on %s ended", folder)
         finally:
@@ -146,27 +154,34 @@ def _serve_in_background(options: argparse.Namespace, folder: Path, invitation: 
     os.close(tell)
     with os.fdopen(news, "rb") as stream:
         said = stream.read()
-    if said != _READY:
-        text = said.decode(errors="replace").strip()
-        raise Problem(text or f"the lab did not start; see {_log_file()}")
+    if not said.endswith(_READY):
+        faults = said.decode(errors="replace").split("\n")
+        fault = ": ".join(reversed([line for line in faults if line]))
+        raise Problem(fault or f"the lab did not start; see {_log_file()}")
     folder.stat()
     print(invitation, end="")
     return 0
 
 
-def _tell(pipe: int, said: bytes) -> None:
-    os.write(pipe, said)
-    os.close(pipe)
+def _tell_ready(log: int) -> None:
+    """Standard errors are the pipe to the starting process: say so there, then use the log."""
+    os.write(2, _READY)
+    os.dup2(log, 2)
 
 
-def _leave_terminal(tell: int) -> None:
-    """Standard input from nowhere, output and errors to the log, but errors first to the user."""
+def _open_log() -> int:
     path = _log_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise Problem(
+            f"{path} can't be written ({error.strerror}); set XDG_STATE_HOME to another folder"
+        ) from None
+
+
+def _redirect(targets: dict[int, int], closing: list[int]) -> None:
+    for target, source in targets.items():
         os.dup2(source, target)
-    sys.stdout = os.fdopen(1, "w", closefd=False)
-    sys.stderr = os.fdopen(2, "w", closefd=False)
-    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    for descriptor in closing:
+        os.close(descriptor)

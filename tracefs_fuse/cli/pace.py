@@ -15,8 +15,8 @@ from engine import Machine
 _BUDGET = 0.05
 """Seconds of real time that one catching up may take."""
 
-_LONGEST_SLEEP = 0.25
-"""Seconds after which due times are looked at anew: a knob may have moved them."""
+_REST = 0.02
+"""Seconds left to others after a catching up that did not get to its end."""
 
 _SECOND = 1_000_000_000
 
@@ -29,7 +29,9 @@ class Pace:
         self._speed = speed
         self._real_start = time.monotonic_ns()
         self._virtual_start = machine.now
-        self._ended = threading.Event()
+        self._due_changed = threading.Condition(machine.lock)
+        self._awaited: int | None = None
+        self._stopped = False
 
     def catch_up(self) -> None:
         """Let the machine do what is due by now; the lock is held."""
@@ -39,21 +41,30 @@ class Pace:
         machine.run_until(target, budget=_BUDGET)
         self._virtual_start -= max(0, target - machine.now)
 
+    def settle(self) -> None:
+        """Something may have moved what is due next; the lock is held."""
+        due = self._machine.next_due()
+        if due is not None and (self._awaited is None or due < self._awaited):
+            self._due_changed.notify()
+
     def start(self) -> None:
         """Begin: a thread wakes whenever something falls due."""
         self._real_start = time.monotonic_ns()
         threading.Thread(target=self._run, name="pace", daemon=True).start()
 
     def stop(self) -> None:
-        self._ended.set()
+        """End the thread."""
+        with self._machine.lock:
+            self._stopped = True
+            self._due_changed.notify()
 
     def _run(self) -> None:
-        pause = 0.0
-        while not self._ended.wait(pause):
-            with self._machine.lock:
+        machine = self._machine
+        with machine.lock:
+            while not self._stopped:
                 self.catch_up()
-                due = self._machine.next_due()
-                now = self._machine.now
-            pause = _LONGEST_SLEEP
-            if due is not None:
-                pause = min(pause, max(0.0, (due - now) / self._speed / _SECOND))
+                self._awaited = due = machine.next_due()
+                pause = None
+                if due is not None:
+                    pause = max(_REST, (due - machine.now) / self._speed / _SECOND)
+                self._due_changed.wait(pause)

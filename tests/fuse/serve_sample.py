@@ -1,0 +1,145 @@
+"""Serves a small tree of pseudo-files on a folder: ``python -m tests.fuse.serve_sample FOLDER``.
+
+What the files are asked is printed, so that a test sees how requests arrive.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import threading
+
+from tracefs_fuse.files.node import (
+    Directory,
+    File,
+    Node,
+    OpenFile,
+    Request,
+    Symlink,
+    TextFile,
+    refuse,
+)
+from tracefs_fuse.fuse_adapter import LabOperations, serve
+from tracefs_fuse.tracing.wait_queue import WaitQueue
+
+LOCK = threading.RLock()
+READERS = WaitQueue(LOCK)
+PAGE = 4096
+
+
+def tell(*words: object) -> None:
+    print(*words, flush=True)
+
+
+class NoPace:
+    """Nothing ever happens by itself."""
+
+    def catch_up(self) -> None:
+        pass
+
+    def settle(self) -> None:
+        pass
+
+
+class Word(TextFile):
+    """Shows what was last written."""
+
+    def __init__(self, mode: int) -> None:
+        self.word = "first\n"
+        super().__init__(mode, lambda: self.word, self.keep, lambda request: tell("truncated"))
+
+    def keep(self, request: Request, data: bytes) -> None:
+        tell("write", len(data), request.uid, request.pid)
+        self.word = data.decode("latin-1")
+
+
+class Queue(File):
+    """A pipe of pages; a write to ``feed`` puts in so many bytes."""
+
+    size = 1 << 40
+
+    def __init__(self, mode: int) -> None:
+        super().__init__(mode)
+        self.waiting = b""
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        return OpenQueue(self)
+
+    def feed(self, request: Request, data: bytes) -> None:
+        self.waiting += b"x" * int(data)
+        READERS.wake()
+
+
+class OpenQueue(OpenFile):
+    pollable = True
+
+    def __init__(self, queue: Queue) -> None:
+        self.queue = queue
+
+    def ready(self) -> bool:
+        return bool(self.queue.waiting)
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        queue = self.queue
+        while not queue.waiting:
+            if nonblock:
+                raise refuse(errno.EAGAIN)
+            if request.interrupted():
+                raise refuse(errno.EINTR)
+            READERS.wait(0.05)
+        data, queue.waiting = queue.waiting[:size], queue.waiting[size:]
+        return data
+
+    def release(self) -> None:
+        tell("released")
+
+
+class Folders(Directory):
+    """Folders that can be made and removed."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def mkdir(self, name: str) -> None:
+        self._entries[name] = Directory({})
+
+    def rmdir(self, name: str) -> None:
+        if name == "busy":
+            raise refuse(errno.EBUSY)
+        del self._entries[name]
+
+
+def broken() -> str:
+    raise ValueError("broken on purpose")
+
+
+def refused(request: Request) -> None:
+    raise refuse(errno.EBUSY)
+
+
+def sample_tree() -> Directory:
+    queue = Queue(0o440)
+    files: dict[str, Node] = {
+        "word": Word(0o640),
+        "shown": TextFile(0o440, lambda: (f"line {number}\n" for number in range(50_000))),
+        "told": TextFile(0o200, store=lambda request, data: tell("told", len(data))),
+        "half": TextFile(0o200, store=lambda request, data: tell("half", len(data)) or 3),
+        "kept": TextFile(0o640, lambda: "kept\n", lambda request, data: None, refused),
+        "broken": TextFile(0o440, broken),
+        "queue": queue,
+        "feed": TextFile(0o200, store=queue.feed),
+    }
+    return Directory({"files": Directory(files), "folders": Folders(), "link": Symlink("files")})
+
+
+def main(folder: str) -> None:
+    logging.basicConfig()
+    operations = LabOperations(sample_tree(), LOCK, READERS, NoPace(), lambda: tell("ready"))
+    serve(operations, folder, f"tracefs-fuse:{os.getpid()}")
+    tell("ended")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
