@@ -66,13 +66,16 @@ class KernelVersion:
     glob_bounded: bool
     """A glob on a fixed array stops at the end of the field."""
 
+    trigger_filter_error_logged: bool
+    """A wrong filter of a trigger makes an error log entry."""
+
     hist_value_percent: bool
     """``.percent`` and ``.graph`` are accepted for values."""
 
     hist_nohitcount: bool
 
-    hist_common_comm: bool
-    """``common_comm`` (and a fallback ``comm``) as hist field."""
+    hist_special_fields: frozenset[str]
+    """Fields that a histogram of any event can use under these names."""
 
     hist_stacktrace_keeps_name: bool
     """``stacktrace`` is not taken for ``common_stacktrace``, except as a key."""
@@ -93,6 +96,9 @@ class KernelVersion:
 
     hist_poll: bool
     """poll() on ``hist`` reports new hits instead of being always ready."""
+
+    hist_failed_helper_stays: bool
+    """A refused trigger leaves the histograms that were made on other events for its fields."""
 
     hist_long_name_error: bool
     """An expression whose name grows too long is refused with E2BIG."""
@@ -198,9 +204,12 @@ V7_3 = KernelVersion(
     filter_function=True,
     filter_stacktrace=True,
     glob_bounded=True,
+    trigger_filter_error_logged=True,
     hist_value_percent=True,
     hist_nohitcount=True,
-    hist_common_comm=True,
+    hist_special_fields=frozenset(
+        {"common_timestamp", "common_cpu", "common_stacktrace", "hitcount", "common_comm"}
+    ),
     hist_stacktrace_keeps_name=False,
     hist_expression_shows_buckets=True,
     hist_stack_depth=31,
@@ -208,6 +217,7 @@ V7_3 = KernelVersion(
     hist_reference_dollar=True,
     hist_helper_keeps_modifiers=True,
     hist_poll=True,
+    hist_failed_helper_stays=False,
     hist_long_name_error=True,
     hist_log2_wraps=False,
     missing_syscalls=frozenset(),
@@ -242,7 +252,7 @@ V6_12 = replace(
     filter_dangling_is_error=False,
     glob_bounded=False,
     hist_value_percent=False,
-    hist_common_comm=False,
+    hist_special_fields=V7_3.hist_special_fields - {"common_comm"},
     hist_stacktrace_keeps_name=True,
     hist_expression_shows_buckets=False,
     hist_stack_depth=16,
@@ -250,6 +260,7 @@ V6_12 = replace(
     hist_reference_dollar=False,
     hist_helper_keeps_modifiers=False,
     hist_poll=False,
+    hist_failed_helper_stays=True,
     hist_long_name_error=False,
     hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
@@ -267,6 +278,9 @@ V6_12 = replace(
 V6_18 = replace(
     V6_12,
     name="6.18",
+    hist_special_fields=V7_3.hist_special_fields,
+    hist_cpu_name_doubled=True,
+    missing_syscalls=frozenset({470, 472}),
     release="6.18.15-oracle",
     preemption_model="PREEMPT(lazy)",
     marker_preempt_count=1,
@@ -291,7 +305,10 @@ V6_1 = replace(
     has_subbuf_size=False,
     filter_function=False,
     filter_stacktrace=False,
+    hist_special_fields=frozenset({"common_timestamp", "common_cpu"}),
     hist_nohitcount=False,
+    missing_syscalls=V6_12.missing_syscalls | {335, *range(451, 463)},
+    trigger_filter_error_logged=False,
     line_buffer_size=4060,
     saved_cmdlines_size=128,
 )

@@ -25,9 +25,14 @@ from tracefs_fuse.tracing.hist.trigger import (
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
 
-__all__ = ["HistTrigger", "hist_text", "truncate_hist_triggers", "write_hist_trigger"]
+__all__ = ["HistTrigger", "hist_hits", "hist_text", "truncate_hist_triggers", "write_hist_trigger"]
 
 
 def hist_text(file: EventFile) -> str:
     """The ``hist`` file of an event; empty without histograms."""
     return triggers_text(file.hists)
+
+
+def hist_hits(file: EventFile) -> int:
+    """Events that the histograms of an event have counted; poll() on ``hist`` waits for more."""
+    return sum(trigger.histogram.table.hits for trigger in file.hists)

@@ -228,12 +228,13 @@ def _reference(
 def _create_save(histogram: Histogram, action: Action) -> None:
     if histogram.saved:
         raise histogram.log.refused(HistError.TOO_MANY_SAVE_ACTIONS, code=errno.EEXIST)
-    for param in action.params:
-        try:
+    param = ""
+    try:
+        for param in action.params:
             histogram.saved.append(create_target_field_var(histogram, param))
-        except OSError:
-            histogram.log.add(HistError.FIELD_VAR_CREATE_FAIL, param)
-            raise
+    except OSError:
+        histogram.log.add(HistError.FIELD_VAR_CREATE_FAIL, param)
+        raise
 
 
 def _create_snapshot(histogram: Histogram, action: Action) -> None:
@@ -313,6 +314,8 @@ def _field_variable(
             return histogram, created.variable
     if not system and action.matched is not None:
         system, event = action.matched.event.system, action.matched.event.name
+    if not system:
+        raise refuse(errno.EINVAL)
     return create_field_var_hist(histogram, system, event, name)
 
 

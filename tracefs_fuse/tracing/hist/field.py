@@ -93,11 +93,16 @@ _SPECIAL = {
     "common_timestamp": F.TIMESTAMP,
     "common_stacktrace": F.STACKTRACE,
     "common_cpu": F.CPU,
+    "common_comm": F.COMM,
     "hitcount": F.HITCOUNT,
 }
-_COMMON_COMM = "common_comm"
-_GENERIC = {Kind.CPU: F.CPU, Kind.STACKTRACE: F.STACKTRACE, Kind.COMM: F.COMM}
-_COMM_FIELD = Field("char[]", _COMMON_COMM, 0, MAX_STRING, False, Kind.COMM, "comm")
+_GENERIC = {Kind.CPU: "common_cpu", Kind.STACKTRACE: "common_stacktrace", Kind.COMM: "common_comm"}
+"""What a field that every event has is a short name for."""
+
+_STACK_KEY = "stacktrace"
+"""As a key it is understood by versions that have no other stack field, too."""
+
+_COMM_FIELD = Field("char[]", "common_comm", 0, MAX_STRING, False, Kind.COMM, "comm")
 
 
 @dataclass(eq=False)
@@ -117,7 +122,7 @@ class HistField:
     """The variable that it defines."""
 
     name: str = ""
-    """Of an expression, its text; of a reference, the variable."""
+    """Of an expression, its text; of a reference, the variable; of a stack, what it is called."""
 
     qualifier: str = ""
     """``system.event.`` of a reference that was written with them."""
@@ -141,7 +146,7 @@ class HistField:
             return self.field.name
         if F.ALIAS in self.flags:
             return self.operands[0].plain_name()
-        if self.flags & (F.EXPRESSION | F.REFERENCE):
+        if self.flags & (F.EXPRESSION | F.REFERENCE | F.STACKTRACE):
             return self.qualifier + self.name
         for flag, name in _NAMES_WITHOUT_FIELD:
             if flag in self.flags:
@@ -161,7 +166,7 @@ class HistField:
             if version.hist_cpu_name_doubled:
                 text += self.plain_name()
         elif F.COMM in flags:
-            text += _COMMON_COMM
+            text += "common_comm"
         elif F.CONSTANT in flags:
             text += str(self.constant)
         elif flags & (F.REFERENCE | F.ALIAS):
@@ -176,7 +181,9 @@ class HistField:
         """The field in the list of keys."""
         if F.STACKTRACE not in self.flags:
             return self.described(version)
-        return "common_stacktrace" if self.field is None else f"{self.field.name}.stacktrace"
+        return (
+            f"{self.field.name}.stacktrace" if self.field is not None else self.name or _STACK_KEY
+        )
 
     def reference_text(self, version: KernelVersion) -> str:
         """A reference as it is written."""
@@ -199,7 +206,6 @@ class HistField:
 
 _NAMES_WITHOUT_FIELD = (
     (F.TIMESTAMP, "common_timestamp"),
-    (F.STACKTRACE, "common_stacktrace"),
     (F.HITCOUNT, "hitcount"),
     (F.CPU, "common_cpu"),
 )
@@ -222,26 +228,33 @@ def parse_field(
     if dot:
         more, buckets = _parse_modifier(name, modifier, flags, log)
         flags |= more
-    field: Field | None = None
-    if name in _SPECIAL:
-        flags |= _SPECIAL[name]
-        if name == "common_cpu" and version.hist_cpu_name_doubled:
-            field = event.find_field(name)
-    elif name == _COMMON_COMM and version.hist_common_comm:
-        flags, field = flags | F.COMM, _COMM_FIELD
-    else:
-        field = event.find_field(name)
-        generic = _GENERIC.get(field.kind, F.NONE) if field is not None else F.NONE
-        if field is None or (generic is F.COMM and not version.hist_common_comm):
-            raise log.refused(HistError.FIELD_NOT_FOUND, name)
-        flags |= generic
-        if generic is F.STACKTRACE and not version.hist_stacktrace_keeps_name:
-            field = None
-        elif generic is F.STACKTRACE and F.KEY in flags:
+    field = event.find_field(name)
+    special = name
+    if name not in _SPECIAL and field is not None:
+        special = _GENERIC.get(field.kind, "")
+    if special in version.hist_special_fields:
+        flags |= _SPECIAL[special]
+        field = _special_field(name, special, field, flags, version)
+        if field is not None and field.kind is Kind.STACKTRACE and F.KEY in flags:
             if dot:
                 raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
             field = None
+    elif text == _STACK_KEY and F.KEY in flags and special:
+        return HistField(flags | F.STACKTRACE)
+    elif field is None or special:
+        raise log.refused(HistError.FIELD_NOT_FOUND, name)
     return _create(flags, field, text, buckets, log)
+
+
+def _special_field(
+    name: str, special: str, field: Field | None, flags: FieldFlag, version: KernelVersion
+) -> Field | None:
+    """The field whose name is shown for one that every event has; None for the special name."""
+    if F.COMM in flags:
+        return _COMM_FIELD if name == special else field
+    if F.CPU in flags:
+        return field if name != special or version.hist_cpu_name_doubled else None
+    return field if name != special and version.hist_stacktrace_keeps_name else None
 
 
 def _parse_modifier(
@@ -278,7 +291,9 @@ def _create(
     if F.STACKTRACE in flags:
         if field is not None and field.kind not in (Kind.STACK, Kind.STACKTRACE):
             raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
-        return HistField(flags, "unsigned long[]", 0, field=field, buckets=buckets)
+        return HistField(
+            flags, "unsigned long[]", 0, field=field, name="common_stacktrace", buckets=buckets
+        )
     if flags & (F.LOG2 | F.BUCKETS):
         operand = _create(flags & ~(F.LOG2 | F.BUCKETS), field, text, 0, log)
         return HistField(

@@ -99,14 +99,17 @@ class Histogram:
     def _create_values(self) -> None:
         """create_val_fields()."""
         texts = self.command.values.split(",") if self.command.values is not None else []
-        hitcount_seen = False
-        while texts and len(self.values) < _MAX_VALUES:
-            text = texts.pop(0)
-            if text == "hitcount" and not hitcount_seen:
-                hitcount_seen = True
-                continue
-            self.values.append(self._create_value(text))
-        if texts and texts != ["hitcount"]:
+        is_field = "hitcount" in self.version.hist_special_fields
+        absorbed = 0
+        taken = 0
+        while taken < min(len(texts), _MAX_VALUES) and len(self.values) < _MAX_VALUES:
+            text = texts[taken]
+            taken += 1
+            if text == "hitcount" and not (is_field and absorbed):
+                absorbed += 1
+            else:
+                self.values.append(self._create_value(text))
+        if texts[taken:] not in ([], ["hitcount"]):
             raise refuse(errno.EINVAL)
         if len(self.values) == 1 and self.command.no_hitcount:
             raise self.log.refused(HistError.NEED_NOHC_VAL, code=errno.ENOENT)

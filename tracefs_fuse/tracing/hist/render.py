@@ -12,10 +12,10 @@ from tracefs_fuse.tracing.compose import Namespace, composed
 from tracefs_fuse.tracing.field import U64
 from tracefs_fuse.tracing.hist.actions import ActionKind
 from tracefs_fuse.tracing.hist.field import F, HistField
-from tracefs_fuse.tracing.hist.keys import pack_key
+from tracefs_fuse.tracing.hist.keys import KeyForm, form_of, pack_key
 from tracefs_fuse.tracing.hist.sort import Row, sorted_rows
 from tracefs_fuse.tracing.hist.syscalls import syscall_name
-from tracefs_fuse.tracing.kallsyms import symbol
+from tracefs_fuse.tracing.kallsyms import symbol, symbol_name
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.hist.histogram import Histogram
@@ -106,16 +106,16 @@ class _Renderer:
         if F.STACKTRACE in flags and not flags & (
             F.HEX | F.SYM | F.SYM_OFFSET | F.EXECNAME | F.SYSCALL
         ):
-            title = "common_stacktrace:\n" if key.field is None else f"{name}.stacktrace"
+            title = key.described_key(self._histogram.version) + ("" if key.field else ":\n")
             return self._literal(title) + f"{{{self._call(_stack_text, source)}}}"
         title = self._literal(f"{name}: ")
-        number = f"{source} & {U64}"
+        number = source if form_of(key) is KeyForm.UNSIGNED else f"{source} & {U64}"
         if flags & (F.STRING | F.STACKTRACE):
             number = self._call(lambda value: _first_word(value, key), source)
         if F.HEX in flags:
             return f"{title}{{{number}:x}}"
         if F.SYM in flags:
-            return f"{title}[{{{number}:x}}] {{{self._call(_symbol_name, number)}:<45}}"
+            return f"{title}[{{{number}:x}}] {{{self._call(symbol_name, number)}:<45}}"
         if F.SYM_OFFSET in flags:
             return f"{title}[{{{number}:x}}] {{{self._call(symbol, number)}:<55}}"
         if F.EXECNAME in flags:
@@ -137,10 +137,8 @@ class _Renderer:
 
     def _values(self, rows: Sequence[Row]) -> list[str]:
         parts = [] if self._histogram.command.no_hitcount else [" hitcount: {e[0]:10}"]
-        for value in self._histogram.values[1:]:
-            if F.EXPRESSION not in value.flags:
-                parts.append(self._value(value, rows))
-        return parts
+        shown = (v for v in self._histogram.values[1:] if F.EXPRESSION not in v.flags)
+        return [*parts, *(self._value(value, rows) for value in shown)]
 
     def _value(self, value: HistField, rows: Sequence[Row]) -> str:
         """hist_trigger_print_val()."""
@@ -197,10 +195,6 @@ def _string_text(value: bytes | int | None) -> str:
 
 def _stack_text(addresses: Sequence[int] | None) -> str:
     return "".join(f"{'':9}{symbol(address)}\n" for address in addresses or ())
-
-
-def _symbol_name(address: int) -> str:
-    return symbol(address).partition("+")[0]
 
 
 def _hundredths(value: int, whole: int) -> int | None:

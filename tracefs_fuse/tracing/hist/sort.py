@@ -7,6 +7,7 @@ order is reproduced where there are such entries.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
@@ -49,7 +50,9 @@ def sorted_rows(
 def _binary_order(rows: Sequence[Row], keys: Sequence[HistField]) -> Callable[[int], Any]:
     """A sort key for indices of rows: how memcmp() orders the keys."""
     if len(keys) == 1 and isinstance(rows[0][0], int):
-        return [(key & U64).to_bytes(8, "little") for key, _ in rows].__getitem__
+        numbers = array("Q", [key & U64 for key, _ in rows])
+        numbers.byteswap()
+        return numbers.__getitem__
     return [pack_key(key, keys) for key, _ in rows].__getitem__
 
 
@@ -58,7 +61,8 @@ def _ranks(
 ) -> list[int]:
     """A number for each row that compares as the field does."""
     if F.KEY not in field.flags:
-        values: list[Any] = [entry[field.slot] & U64 for _, entry in rows]
+        slot = field.slot
+        values: list[Any] = [entry[slot] & U64 for _, entry in rows]
     else:
         comparable = _comparable(field)
         if len(keys) == 1:
@@ -94,47 +98,46 @@ def _as_string(value: int | bytes) -> bytes:
     return data.partition(b"\0")[0]
 
 
-def _heap_sorted(indices: list[int], ranks: Sequence[int]) -> list[int]:
-    """The indices as the kernel's heap sort orders them by their ranks."""
-    count = len(indices)
-    if count < 2:
-        return indices
-    dense = {rank: number for number, rank in enumerate(sorted({ranks[i] for i in indices}))}
-    bits = max(indices).bit_length()
-    low = (1 << bits) - 1
-    heap = [dense[ranks[i]] << bits | i for i in indices]
-    _heap_sort(heap, low)
-    return [item & low for item in heap]
-
-
-def _heap_sort(heap: list[int], low: int) -> None:
-    """Sort numbers by their upper bits only; ``low`` masks the others."""
-    size = len(heap)
+def _heap_sorted(rows: list[int], ranking: Sequence[int]) -> list[int]:
+    """Indices of rows as the kernel's heap sort orders them by their ranks."""
+    size = len(rows)
+    ranks = [ranking[row] for row in rows]
     for root in range(size // 2 - 1, -1, -1):
-        _settle(heap, root, size, low)
+        _settle(ranks, rows, root, size)
     while size > 3:
-        last = size - 1
-        heap[0], heap[last] = heap[last], heap[0]
-        second = 2 if heap[1] <= heap[2] | low else 1
+        second = 1 if ranks[1] > ranks[2] else 2
+        _swap(ranks, rows, 0, size - 1)
         size -= 2
-        heap[second], heap[size] = heap[size], heap[second]
-        _settle(heap, second, size, low)
-        _settle(heap, 0, size, low)
-    heap[0], heap[size - 1] = heap[size - 1], heap[0]
-    if size == 3 and heap[0] > heap[1] | low:
-        heap[0], heap[1] = heap[1], heap[0]
+        _swap(ranks, rows, second, size)
+        _settle(ranks, rows, second, size)
+        _settle(ranks, rows, 0, size)
+    if size > 1:
+        _swap(ranks, rows, 0, size - 1)
+    if size == 3 and ranks[0] > ranks[1]:
+        _swap(ranks, rows, 0, 1)
+    return rows
 
 
-def _settle(heap: list[int], root: int, size: int, low: int) -> None:
-    """Let an item sink below all greater ones; of equal children the right one moves up."""
-    item = heap[root]
-    bound = item | low
+def _swap(ranks: list[int], rows: list[int], one: int, other: int) -> None:
+    ranks[one], ranks[other] = ranks[other], ranks[one]
+    rows[one], rows[other] = rows[other], rows[one]
+
+
+def _settle(ranks: list[int], rows: list[int], root: int, size: int) -> None:
+    """Let a row sink below all that are greater; of equal children the right one moves up."""
+    rank, row = ranks[root], rows[root]
+    last = size - 1
     child = 2 * root + 1
-    while child < size:
-        if child + 1 < size and heap[child] <= heap[child + 1] | low:
+    while child <= last:
+        highest = ranks[child]
+        if child < last and highest <= ranks[child + 1]:
             child += 1
-        if heap[child] <= bound:
+            highest = ranks[child]
+        if highest <= rank:
             break
-        heap[root] = heap[child]
-        root, child = child, 2 * child + 1
-    heap[root] = item
+        ranks[root] = highest
+        rows[root] = rows[child]
+        root = child
+        child = 2 * child + 1
+    ranks[root] = rank
+    rows[root] = row

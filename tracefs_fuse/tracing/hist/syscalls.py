@@ -10,7 +10,7 @@ from tracefs_fuse.tracing.versions import KernelVersion
 
 _UNKNOWN = "unknown_syscall"
 
-_NAMES = """
+_TABLE = """
     read write open close newstat newfstat newlstat poll lseek mmap mprotect munmap brk
     rt_sigaction rt_sigprocmask rt_sigreturn ioctl pread64 pwrite64 readv writev access pipe
     select sched_yield mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep
@@ -56,8 +56,10 @@ _NAMES = """
     futex_wake futex_wait futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr
     lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr
     file_getattr file_setattr listns - fchroot
-""".split()
-"""By number; ``-`` for those that can't be traced."""
+"""
+"""In the order of their numbers; ``-`` for those that can't be traced."""
+
+_NAMES = tuple(_TABLE.split())
 
 
 def syscall_name(number: int, version: KernelVersion) -> str:

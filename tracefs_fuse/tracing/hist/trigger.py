@@ -65,8 +65,7 @@ class HistTrigger(Trigger):
         if any(other.histogram is histogram for other in _all_triggers(tracing)):
             return
         destroy_actions(histogram)
-        for file, command in histogram.helpers:
-            write_hist_trigger(file, command, remove=True)
+        _remove_helpers(histogram)
 
 
 def write_hist_trigger(file: EventFile, parameters: str, remove: bool) -> None:
@@ -115,7 +114,15 @@ def _run_command(file: EventFile, parameters: str, log: HistLog, *, remove: bool
         _register(trigger, named, exists=bool(same))
     except OSError:
         destroy_actions(histogram)
+        if not histogram.version.hist_failed_helper_stays:
+            _remove_helpers(histogram)
         raise
+
+
+def _remove_helpers(histogram: Histogram) -> None:
+    """unregister_field_var_hists()."""
+    for file, command in histogram.helpers:
+        write_hist_trigger(file, command, remove=True)
 
 
 def _parse_condition(file: EventFile, condition: str | None) -> Filter | None:
@@ -125,7 +132,8 @@ def _parse_condition(file: EventFile, condition: str | None) -> Filter | None:
     try:
         return parse_filter(file.event, condition, tracing.version, tracing.cpu_count)
     except FilterError as error:
-        error.log(file.array.error_log, condition)
+        if tracing.version.trigger_filter_error_logged:
+            error.log(file.array.error_log, condition)
         raise
 
 
@@ -167,17 +175,7 @@ def _change(trigger: HistTrigger, command: Command) -> None:
         trigger.paused = command.pause
     else:
         trigger.histogram.clear()
-        if trigger.shared_name is not None:
-            _resume_named(trigger)
     trigger.file.changed()
-
-
-def _resume_named(trigger: HistTrigger) -> None:
-    """unpause_named_trigger(): clearing a shared histogram lets all its triggers go on."""
-    for other in _all_triggers(trigger.file.array.tracing):
-        if other.histogram is trigger.histogram:
-            other.paused = False
-            other.file.changed()
 
 
 def _register(trigger: HistTrigger, named: HistTrigger | None, *, exists: bool) -> None:

@@ -19,7 +19,7 @@ from tracefs_fuse.tracing.hist.expression import (
 )
 from tracefs_fuse.tracing.hist.field import MAX_STRING, F, HistField
 from tracefs_fuse.tracing.hist.keys import KeyForm, array_size, form_of, key_converter
-from tracefs_fuse.tracing.kallsyms import stack_of
+from tracefs_fuse.tracing.kallsyms import hist_stack_of
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
@@ -90,11 +90,14 @@ class UpdateComposer:
         return name
 
     def _stack(self, field: HistField) -> str:
-        depth = self._histogram.version.hist_stack_depth
+        version = self._histogram.version
+        depth = version.hist_stack_depth
         if field.field is not None and field.field.kind is Kind.STACK:
             words = self._namespace.bind(_addresses, "addresses")
             return f"{words}({self._variable(field)}, {depth})"
-        return self._namespace.bind(tuple(stack_of(self._file.event.name)[:depth]), "stack")
+        self.needs.add("task")
+        stack = self._namespace.bind(hist_stack_of, "hist_stack_of")
+        return f"{stack}({self._file.event.name!r}, {version.name!r}, task.comm)[:{depth}]"
 
     def _string(self, field: HistField) -> str:
         if F.EXECNAME in field.flags:

@@ -74,9 +74,8 @@ def find_event_var(
             matching.append(found)
     if matching:
         return matching[0]
-    everywhere = [
-        found for file in _files_with_hists(histogram) if (found := find_file_var(file, name))
-    ]
+    files = _files_with_hists(histogram)
+    everywhere = [found for file in files if (found := find_file_var(file, name))]
     if len(everywhere) > 1:
         histogram.log.add(HistError.VAR_NOT_UNIQUE, name)
         return None
@@ -97,9 +96,9 @@ def local_field_var_ref(histogram: Histogram, system: str, event: str, name: str
     if not name.startswith("$"):
         return None
     for variable, expression in histogram.command.variables:
-        if variable == name[1:] and not expression.startswith("$"):
-            if not any(operator in expression for operator in _OPERATORS):
-                return expression
+        is_plain = not any(c in expression for c in _OPERATORS) and not expression.startswith("$")
+        if is_plain and variable == name[1:]:
+            return expression
     return None
 
 
