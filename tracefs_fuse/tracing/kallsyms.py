@@ -1,34 +1,103 @@
-"""Addresses of kernel functions that traces mention, and their names.
+"""Addresses of the kernel functions that traces mention, and their names.
 
-Modelled after sprint_symbol() (kernel/kallsyms.c).  The addresses are made up, and the same in
-each lab.
+Modelled after sprint_symbol() (kernel/kallsyms.c) and stack_trace_save() (kernel/stacktrace.c).
+The addresses are made up, the same in each lab; each kernel version has its own.
 """
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cache
 
-_MARKER = "tracing_mark_write"
+from tracefs_fuse.tracing.events.stacks import (
+    HIST_SKIPPED,
+    HIST_SKIPPED_MARKER,
+    MARKER,
+    all_frames,
+    frames_of,
+)
 
-_TEXT_START = 0xFFFFFFFF81000000
+_TEXT = 0xFFFFFFFF81000000
+_IMAGE_SIZE = 0x1000000
+_ALIGNMENT = 16
+_VERSIONS = ("6.1", "6.12", "6.18", "7.3")
+
+_MARKER_FRAME = "tracing_mark_write+0xda/0x270"
+"""Where a marker says that it was written."""
+
+_MARKER_IMAGE = "6.12"
 
 
-def _stacks() -> dict[str, tuple[str, ...]]:
-    return {}
+@dataclass(frozen=True, order=True)
+class _Function:
+    start: int
+    size: int
+    name: str
 
 
-_SYMBOLS = {_MARKER: (_TEXT_START, 0x2B0)}
-MARKER_ADDRESS = _TEXT_START
+def _split(frame: str) -> tuple[str, int, int]:
+    """Name, offset and size of ``name+offset/size``."""
+    name, _, place = frame.partition("+")
+    offset, _, size = place.partition("/")
+    return name, int(offset, 16), int(size, 16)
 
 
-def symbol_name(address: int) -> str:
-    return _MARKER if address == MARKER_ADDRESS else f"0x{address:x}"
+def _functions() -> dict[tuple[str, str], _Function]:
+    """All functions by version and name."""
+    functions = {}
+    for image, version in enumerate(_VERSIONS):
+        start = _TEXT + image * _IMAGE_SIZE
+        sizes = {name: size for name, _, size in map(_split, all_frames(version))}
+        for name, size in sorted(sizes.items()):
+            functions[version, name] = _Function(start, size, name)
+            start += -(-size // _ALIGNMENT) * _ALIGNMENT
+    return functions
+
+
+_FUNCTIONS = _functions()
+_BY_ADDRESS = sorted(_FUNCTIONS.values())
+
+
+def _address(frame: str, version: str) -> int:
+    name, offset, _ = _split(frame)
+    return _FUNCTIONS[version, name].start + offset
+
+
+MARKER_ADDRESS = _address(_MARKER_FRAME, _MARKER_IMAGE)
+
+
+def _function_at(address: int) -> _Function | None:
+    index = bisect_right(_BY_ADDRESS, address, key=lambda function: function.start)
+    function = _BY_ADDRESS[index - 1] if index else None
+    return function if function is not None and address < function.start + function.size else None
 
 
 def symbol(address: int) -> str:
-    return symbol_name(address)
+    """``%pS``: ``name+0x10/0x40``, or the address in hexadecimal when no function is there."""
+    function = _function_at(address)
+    if function is None:
+        return f"0x{address:x}"
+    return f"{function.name}+0x{address - function.start:x}/0x{function.size:x}"
 
 
-def stack_of(event: str) -> tuple[int, ...]:
-    return ()
+def symbol_name(address: int) -> str:
+    """``%ps``: the function's name only."""
+    function = _function_at(address)
+    return f"0x{address:x}" if function is None else function.name
+
+
+@cache
+def stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
+    """The kernel stack that a stacktrace trigger finds at an event, innermost address first.
+
+    task: name of the task in whose context it happens.
+    """
+    return tuple(_address(frame, version) for frame in frames_of(event, version, task))
+
+
+@cache
+def hist_stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
+    """The stack as ``common_stacktrace`` of a histogram has it."""
+    skipped = HIST_SKIPPED_MARKER if event == MARKER else HIST_SKIPPED
+    return stack_of(event, version, task)[skipped:]

@@ -62,7 +62,7 @@ class Options:
         self._changed = changed
         self.on = (set(_DEFAULT_ON) & set(self.names)) if on is None else set(on) - _TOP_ONLY_FLAGS
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self.on
 
     def file_names(self, *, top: bool) -> list[str]:

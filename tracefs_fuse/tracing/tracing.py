@@ -176,7 +176,7 @@ class Tracing:
     def stack_record(self, event: TraceEvent, task: TaskLike) -> bytes:
         """A record of the kernel stack that leads to an event."""
         kernel_stack = self.ftrace_events["kernel_stack"]
-        addresses = stack_of(event.name)
+        addresses = stack_of(event.name, self.version.name, task.comm)
         return kernel_stack.layout.pack((kernel_stack.id, 0, 0, task.pid), addresses)
 
     def pointer_text(self, address: int, hashed: bool) -> str:

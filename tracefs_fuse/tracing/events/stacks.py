@@ -1,0 +1,198 @@
+"""The kernel functions that lead to an event, for each kernel version, as data.
+
+A frame is written as the kernel shows it, ``function+offset/size``; innermost first.  Observed on
+stock kernels, but for the frames of collapse_file() and of the swap-in, which are plausible.
+"""
+
+from __future__ import annotations
+
+_TRACE = "trace_event_raw_event_"
+"""Starts the name of the function that records an event."""
+
+_THREAD = {
+    "6.1": "kthread+0xd7/0x100 ret_from_fork+0x1f/0x30",
+    "6.12": "kthread+0xcf/0x100 ret_from_fork+0x31/0x50 ret_from_fork_asm+0x1a/0x30",
+    "6.18": "kthread+0xfc/0x240 ret_from_fork+0x1cf/0x200 ret_from_fork_asm+0x1a/0x30",
+    "7.3": "kthread+0xe5/0x120 ret_from_fork+0x2bc/0x350 ret_from_fork_asm+0x1a/0x30",
+}
+_SYSCALL = {
+    "6.1": "do_syscall_64+0x5d/0x90 entry_SYSCALL_64_after_hwframe+0x6e/0xd8",
+    "6.12": "do_syscall_64+0x87/0x180 entry_SYSCALL_64_after_hwframe+0x76/0x7e",
+    "6.18": "do_syscall_64+0x84/0x800 entry_SYSCALL_64_after_hwframe+0x76/0x7e",
+    "7.3": "do_syscall_64+0xc2/0x520 entry_SYSCALL_64_after_hwframe+0x76/0x7e",
+}
+_MADVISE = {
+    "6.1": "do_madvise+0x4dc/0xdf0 __x64_sys_madvise+0x28/0x30",
+    "6.12": "do_madvise+0x671/0x1720 __x64_sys_madvise+0x2b/0x40",
+    "6.18": "madvise_vma_behavior+0x2f4/0xbb0 madvise_do_behavior+0x175/0x580"
+    " do_madvise+0xd9/0x140 __x64_sys_madvise+0x2b/0x40",
+    "7.3": "madvise_vma_behavior+0x24e/0xa60 madvise_do_behavior+0x17b/0x5e0"
+    " do_madvise+0x12c/0x180 __x64_sys_madvise+0x2b/0x40",
+}
+_WRITE = {
+    "6.1": "vfs_write+0xc4/0x3f0 ksys_write+0xb7/0xf0",
+    "6.12": "vfs_write+0xf5/0x440 ksys_write+0xb9/0xf0",
+    "6.18": "vfs_write+0xcf/0x450 ksys_write+0xbe/0xe0",
+    "7.3": "vfs_write+0xcf/0x450 ksys_write+0xbe/0xe0",
+}
+_MARKER = {
+    "6.1": "tracing_mark_write+0x1fc/0x240",
+    "6.12": "tracing_mark_write+0x21d/0x270",
+    "6.18": "write_marker_to_buffer+0x182/0x1c0 tracing_mark_write+0x129/0x170",
+    "7.3": "write_marker_to_buffer+0x182/0x1c0 tracing_mark_write+0xf3/0x140",
+}
+
+_PMD, _FILE, _ROUND = "pmd", "file", "round"
+
+_CALLERS = {
+    "6.1": {
+        _PMD: ("khugepaged+0x4fa/0x970", "madvise_collapse+0x348/0x440"),
+        _FILE: ("khugepaged+0x49d/0x970", "madvise_collapse+0x18b/0x440"),
+    },
+    "6.12": {
+        _PMD: ("khugepaged+0x6c7/0x940", "madvise_collapse+0x3ba/0x4b0"),
+        _FILE: ("khugepaged+0x610/0x940", "madvise_collapse+0x1aa/0x4b0"),
+    },
+    "6.18": {
+        _PMD: ("khugepaged+0x811/0x980", "madvise_collapse+0x39d/0x4a0"),
+        _FILE: ("khugepaged+0x779/0x980", "madvise_collapse+0x1a5/0x4a0"),
+    },
+    "7.3": {
+        _PMD: ("khugepaged+0x74c/0x800", "madvise_collapse+0x124/0x2f0"),
+        _FILE: ("khugepaged+0x74c/0x800", "madvise_collapse+0x124/0x2f0"),
+        _ROUND: ("khugepaged+0x46b/0x800", ""),
+    },
+}
+"""Who looks at a range: khugepaged, or madvise(MADV_COLLAPSE)."""
+
+_SCANS = {
+    "6.1": {
+        "mm_khugepaged_scan_pmd": (_PMD, "+0xaf/0x100 hpage_collapse_scan_pmd+0x33c/0x670"),
+        "mm_khugepaged_scan_file": (_FILE, "+0x178/0x200 hpage_collapse_scan_file+0x3bd/0x550"),
+        "mm_collapse_huge_page": (
+            _PMD,
+            "+0x68/0xb0 collapse_huge_page+0x18d/0x1470 hpage_collapse_scan_pmd+0x56d/0x670",
+        ),
+        "mm_collapse_huge_page_isolate": (
+            _PMD,
+            "+0x9b/0xe0 collapse_huge_page+0x1377/0x1470 hpage_collapse_scan_pmd+0x56d/0x670",
+        ),
+        "mm_collapse_huge_page_swapin": (
+            _PMD,
+            "+0x8c/0xd0 __collapse_huge_page_swapin+0x2a1/0x480 collapse_huge_page+0x2f4/0x1470"
+            " hpage_collapse_scan_pmd+0x56d/0x670",
+        ),
+    },
+    "6.12": {
+        "mm_khugepaged_scan_pmd": (_PMD, "+0xb3/0x100 hpage_collapse_scan_pmd+0x219/0x6f0"),
+        "mm_khugepaged_scan_file": (_FILE, "+0x123/0x180 hpage_collapse_scan_file+0x331/0x3e0"),
+        "mm_khugepaged_collapse_file": (
+            _FILE,
+            "+0x16a/0x1e0 collapse_file+0x1a2e/0x1f70 hpage_collapse_scan_file+0x2d4/0x3e0",
+        ),
+        "mm_collapse_huge_page": (
+            _PMD,
+            "+0x6c/0xb0 collapse_huge_page+0x184/0x13c0 hpage_collapse_scan_pmd+0x60e/0x6f0",
+        ),
+        "mm_collapse_huge_page_isolate": (
+            _PMD,
+            "+0x9f/0xe0 collapse_huge_page+0x1346/0x13c0 hpage_collapse_scan_pmd+0x60e/0x6f0",
+        ),
+        "mm_collapse_huge_page_swapin": (
+            _PMD,
+            "+0x8f/0xd0 __collapse_huge_page_swapin+0x2b4/0x4a0 collapse_huge_page+0x2eb/0x13c0"
+            " hpage_collapse_scan_pmd+0x60e/0x6f0",
+        ),
+    },
+    "6.18": {
+        "mm_khugepaged_scan_pmd": (_PMD, "+0xa4/0xf0 hpage_collapse_scan_pmd+0x4c6/0x7d0"),
+        "mm_khugepaged_scan_file": (_FILE, "+0x122/0x180 hpage_collapse_scan_file+0x499/0x6c0"),
+        "mm_khugepaged_collapse_file": (
+            _FILE,
+            "+0x166/0x1e0 collapse_file+0x1b35/0x2080 hpage_collapse_scan_file+0x42b/0x6c0",
+        ),
+        "mm_collapse_huge_page": (
+            _PMD,
+            "+0x6b/0xb0 collapse_huge_page+0x17f/0x14c0 hpage_collapse_scan_pmd+0x5ef/0x7d0",
+        ),
+        "mm_collapse_huge_page_isolate": (
+            _PMD,
+            "+0x8f/0xd0 collapse_huge_page+0x1457/0x14c0 hpage_collapse_scan_pmd+0x5ef/0x7d0",
+        ),
+        "mm_collapse_huge_page_swapin": (
+            _PMD,
+            "+0x8a/0xd0 __collapse_huge_page_swapin+0x2c7/0x4b0 collapse_huge_page+0x2fd/0x14c0"
+            " hpage_collapse_scan_pmd+0x5ef/0x7d0",
+        ),
+    },
+    "7.3": {
+        "mm_khugepaged_scan": (_ROUND, "+0x74/0xc0"),
+        "mm_khugepaged_scan_pmd": (_PMD, "+0x92/0xe0 collapse_single_pmd+0x8a5/0x16d0"),
+        "mm_khugepaged_scan_file": (_FILE, "+0x110/0x180 collapse_single_pmd+0x4e8/0x16d0"),
+        "mm_khugepaged_collapse_file": (
+            _FILE,
+            "+0x155/0x1d0 collapse_file+0x1c41/0x21e0 collapse_single_pmd+0x471/0x16d0",
+        ),
+        "mm_collapse_huge_page": (
+            _PMD,
+            "+0x7b/0xd0 collapse_huge_page+0x17e/0x15b0 collapse_single_pmd+0x14d8/0x16d0",
+        ),
+        "mm_collapse_huge_page_isolate": (
+            _PMD,
+            "+0xa5/0x100 collapse_huge_page+0x1459/0x15b0 collapse_single_pmd+0x14d8/0x16d0",
+        ),
+        "mm_collapse_huge_page_swapin": (
+            _PMD,
+            "+0x97/0xe0 __collapse_huge_page_swapin+0x2d6/0x4c0 collapse_huge_page+0x312/0x15b0"
+            " collapse_single_pmd+0x14d8/0x16d0",
+        ),
+    },
+}
+"""Who is the caller, and what lies between it and the event; starts in the event's function."""
+
+_SYNTHETIC = (
+    f"{_TRACE}synth+0x1a4/0x2f0 action_trace+0x5d/0x70 event_hist_trigger+0x265/0x3a0"
+    " event_triggers_call+0x6d/0xf0 trace_event_buffer_commit+0x74/0x290"
+)
+"""A histogram on another event generates it; which one is not said."""
+
+KHUGEPAGED = "khugepaged"
+"""Task whose stacks end in a kernel thread; all others come from a system call."""
+
+HIST_SKIPPED = 2
+"""Functions nearest to an event that a histogram leaves out of its stacks."""
+
+HIST_SKIPPED_MARKER = 3
+"""The same for trace_marker, which has fewer functions before the trigger."""
+
+MARKER = "print"
+
+
+def frames_of(event: str, version: str, task: str) -> list[str]:
+    """The frames of an event's stack, innermost first.
+
+    task: name of the task that runs.  An event that is not known is a synthetic one.
+    """
+    in_thread = task == KHUGEPAGED
+    end = _THREAD[version] if in_thread else _SYSCALL[version]
+    scan = _SCANS[version].get(event)
+    if event == MARKER:
+        parts = [_MARKER[version], _WRITE[version]]
+    elif scan is None:
+        parts = [_SYNTHETIC, _CALLERS[version][_PMD][0] if in_thread else _WRITE[version]]
+    else:
+        kind, frames = scan
+        thread_caller, call_caller = _CALLERS[version][kind]
+        caller = thread_caller if in_thread else f"{call_caller} {_MADVISE[version]}"
+        parts = [f"{_TRACE}{event}{frames}", caller]
+    return " ".join([*parts, end]).split()
+
+
+def all_frames(version: str) -> set[str]:
+    """Every frame that some stack of a version has."""
+    return {
+        frame
+        for event in (*_SCANS[version], MARKER, "")
+        for task in (KHUGEPAGED, "")
+        for frame in frames_of(event, version, task)
+    }
