@@ -107,6 +107,7 @@ class TraceEvent:
         layout: Layout,
         print_fmt_text: str,
         render: Callable[[Values, PointerText], str],
+        render_verbose: Callable[[Values, PointerText], str] | None = None,
     ) -> None:
         self.system = system
         self.name = name
@@ -116,6 +117,9 @@ class TraceEvent:
         self.print_fmt_text = print_fmt_text
         self.render = render
         """The text of a record behind ``NAME: ``, from its own values."""
+
+        self.render_verbose = render_verbose or render
+        """The same while the option verbose is on."""
 
         self._own = {field.name: field for field in reversed(self.fields)}
 

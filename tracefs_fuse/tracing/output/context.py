@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.versions import KernelVersion
 
 Context = Callable[[Entry, int, int], str]
-"""The text before an event: of the entry, its number in the listing from 1 on, and the time stamp
+"""The text before an event: of the entry, its number in the listing, and the time stamp
 of the entry behind it (its own for the last one)."""
 
 _IRQS_OFF, _LAZY, _NEED_RESCHED, _HARDIRQ, _SOFTIRQ, _PREEMPT_RESCHED, _NMI, _BH_OFF = (

@@ -55,9 +55,10 @@ def _string(value: bytes) -> str:
 
 
 def _dotted(value: bytes) -> str:
-    """A string; with unprintable bytes in it as dots, and all bytes behind it."""
+    """A string; with unprintable bytes in it as dots, and all bytes with the NUL behind it."""
     if all(byte in _PRINTABLE for byte in value):
         return value.decode("latin-1")
+    value += b"\0"
     text = "".join(chr(byte) if byte in _PRINTABLE else "." for byte in value)
     return f"{text} ({value.hex(':')})"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
 Line = Callable[[Entry, int, int], str]
-"""All of an event's text: of the entry, its number in the listing from 0 on, and the time stamp of
+"""All of an event's text: of the entry, its number in the listing, and the time stamp of
 the entry behind it (its own for the last one)."""
 
 _Body = Callable[[bytes], str]
@@ -86,7 +86,8 @@ def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     if isinstance(event, FtraceEntry):
         show, symbol_text = event.show, symbol_text_of(array.options)
         return lambda record: show(unpack(record), symbol_text)
-    name, render, tracing = event.name, event.render, array.tracing
+    name, tracing = event.name, array.tracing
+    render = event.render_verbose if "verbose" in array.options else event.render
     hashed = "hash-ptr" in array.options
 
     def pointer(address: int) -> str:

@@ -51,7 +51,7 @@ class PipeText:
         line = line_of(array, buffer.start, latency=self._latency)
         wanted = min(count, size - 1)
         text = ""
-        number = 0
+        number = 1
         while len(text) < wanted and (oldest := buffer.oldest(rings)) is not None:
             ring, entry = oldest
             added = f"CPU:{ring.cpu} [LOST {entry.lost} EVENTS]\n" if entry.lost else ""

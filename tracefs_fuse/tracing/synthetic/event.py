@@ -10,7 +10,7 @@ from tracefs_fuse.tracing.event import HEADER_CODES, Layout, TraceEvent
 from tracefs_fuse.tracing.field import RECORD_HEADER_SIZE, Field, Kind
 from tracefs_fuse.tracing.gfp import gfp_text
 from tracefs_fuse.tracing.kallsyms import symbol
-from tracefs_fuse.tracing.print_fmt import PointerText, Values
+from tracefs_fuse.tracing.print_fmt import Values
 from tracefs_fuse.tracing.synthetic.command import FieldDefinition
 
 _ACCESSOR = {Kind.DYNAMIC_STRING: "__get_str({})", Kind.STACK: "__get_stacktrace({})"}
@@ -81,9 +81,18 @@ class SyntheticEvent(TraceEvent):
             f", {_ACCESSOR.get(d.type.kind, 'REC->{}').format(d.name)}" for d in definitions
         )
         layout = SyntheticLayout(fields, [d.type.slot for d in definitions])
-        super().__init__("synthetic", name, id, layout, f'"{formats}"{arguments}', self._render)
+        super().__init__(
+            "synthetic",
+            name,
+            id,
+            layout,
+            f'"{formats}"{arguments}',
+            lambda values, pointer: self._render(values, verbose=False),
+            lambda values, pointer: self._render(values, verbose=True),
+        )
 
-    def _render(self, values: Values, pointer: PointerText) -> str:
+    def _render(self, values: Values, *, verbose: bool) -> str:
+        """verbose: each field has its conversion before it."""
         texts = [
             self._value_text(d, value) for d, value in zip(self.definitions, values, strict=True)
         ]
@@ -91,6 +100,8 @@ class SyntheticEvent(TraceEvent):
         for position, (definition, text) in enumerate(zip(self.definitions, texts, strict=True)):
             last = position == len(texts) - 1
             separator = "" if last or definition.type.kind is Kind.STACK else " "
+            if verbose:
+                parts.append(f"{definition.type.fmt} ")
             if definition.type.text == "gfp_t":
                 parts.append(f"{definition.name}={text}{separator} ({gfp_text(values[position])})")
             else:
