@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from typing import Any
 
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.hist import hist_text
+from tracefs_fuse.tracing.hist.variables import find_event_file
 from tracefs_fuse.tracing.inject import write_inject
 from tracefs_fuse.tracing.source import ManualSource
 from tracefs_fuse.tracing.tracing import Tracing
@@ -16,9 +15,6 @@ from tracefs_fuse.tracing.triggers.trigger_file import (
     truncate_triggers,
     write_trigger,
 )
-
-_SYSTEMS = ("huge_memory", "synthetic", "ftrace")
-_HELP = "# Available triggers:"
 
 
 class HistLab:
@@ -32,7 +28,7 @@ class HistLab:
     def file(self, path: str) -> EventFile:
         """The event of ``events/SYSTEM/EVENT/...``."""
         _, system, event, _ = path.split("/")
-        file = self.top.files.get((system, event))
+        file = find_event_file(self.top, system, event)
         if file is None:
             raise OSError(errno.ENOENT, path)
         return file
@@ -67,38 +63,3 @@ class HistLab:
         else:
             raise NotImplementedError(path)
         return ""
-
-    # -- between cases ---------------------------------------------------------------------
-
-    def reset(self) -> None:
-        """Put things back as the recordings' client did, which some triggers outlive."""
-        self._clear()
-        self._quietly(self.tracing.synthetic.truncate)
-        self._clear()
-        self._quietly(self.tracing.synthetic.truncate)
-        self.top.error_log.clear()
-
-    def _clear(self) -> None:
-        files = [f for system in _SYSTEMS for f in self._files_of(system)]
-        for file in files:
-            for _ in range(4):
-                for line in read_triggers(file).splitlines():
-                    if not line.startswith("#"):
-                        command = "!" + line.partition(" [")[0]
-                        self._quietly(write_trigger, file, command)
-            if file.registered and not file.soft_mode:
-                file.disable()
-        for file in files:
-            if not file.soft_disabled and file.registered:
-                file.disable()
-        self.top.set_clock("local")
-
-    def _files_of(self, system: str) -> Iterator[EventFile]:
-        return (f for (s, _), f in sorted(self.top.files.items()) if s == system)
-
-    @staticmethod
-    def _quietly(function: Any, *arguments: Any) -> None:
-        try:
-            function(*arguments)
-        except OSError:
-            pass

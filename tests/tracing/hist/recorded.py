@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import HistLab
+from tests.tracing.hist.lab import HistLab
 
 _CASES = Path(__file__).parents[2] / "conformance" / "cases"
 _MODIFIERS = r"\.(?:hex|sym-offset|sym|execname|syscall|log2|buckets=\d+|usecs|percent|graph)"
@@ -100,6 +100,8 @@ def _command(line: str) -> str:
     head, condition, filter_text = line.partition(" if ")
     head = re.sub(r"(?<=:)sort=[^:]*", lambda m: re.sub(_MODIFIERS, "", m[0]), head)
     head = re.sub(r"\$(\w+\.\w+\.)(\w)", r"\1$\2", head)
+    if ":clock=" in head:
+        head = head.replace("keys=common_stacktrace:", "keys=common_timestamp.stacktrace:")
     return head + (":pause" if state == "paused]" else "") + condition + filter_text
 
 
@@ -108,8 +110,7 @@ def recordings(name: str) -> Iterator[Recording]:
     document = json.loads((_CASES / f"{name}.json").read_text())
     left: dict[str, list[str]] = {}
     for case in document["cases"]:
-        for path, lines in _before(case).items():
-            left[path] = lines
+        left.update(_before(case))
         yield Recording(document["kernel"], case, {p: lines for p, lines in left.items() if lines})
         for path in list(left):
             left[path] = _after(case, path, left[path])

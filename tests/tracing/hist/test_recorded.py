@@ -1,0 +1,73 @@
+"""Hist triggers as recorded from kernels, and as stock kernels answered when asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tracing.hist.lab import HistLab
+from tests.tracing.hist.recorded import recordings
+
+_FILES = [f"{v}-{k}" for v in ("7.3", "6.12") for k in ("hist", "random-hist", "action")]
+
+_OWN_WAY = {
+    "7.3 hist modifier: filename.log2",
+    "6.12 hist modifier: filename.log2",
+}
+"""The kernel's keys have bytes of its stack here, so that equal ones differ."""
+
+_UNKNOWN_START = "6.12 random hist 3:"
+"""The recording does not tell all triggers that were left over."""
+
+_ASKED = json.loads((Path(__file__).parent / "asked.json").read_text())
+_SYNTHETIC = (
+    "lat s32 st; u32 u; u64 big; s64 d; char c[16]; int i",
+    "one s32 st",
+    "two int d; unsigned long p",
+    "str char[] s; int st",
+    "stk long[] s",
+    "six char[16] c",
+)
+_TRIGGER = "events/huge_memory/mm_khugepaged_scan_pmd/trigger"
+_CRASHES = re.compile(r"stacktrace\.(sym|buckets)")
+"""Stock kernels before 7.3 take these and crash at the first event."""
+
+
+@pytest.mark.parametrize("name", _FILES)
+def test_recorded(name: str) -> None:
+    played = 0
+    for recording in recordings(name):
+        said = recording.differences()
+        if said is None:
+            assert recording.name.startswith(_UNKNOWN_START)
+        elif recording.name not in _OWN_WAY:
+            assert not said, f"{recording.name}\n" + "\n".join(said)
+            played += 1
+    assert played > 20
+
+
+@pytest.mark.parametrize("asked", _ASKED, ids=[asked["command"][:60] for asked in _ASKED])
+def test_asked(asked: dict[str, Any]) -> None:
+    for group in asked["answers"]:
+        for version in group["versions"]:
+            if version == "7.3" or not _CRASHES.search(asked["command"]):
+                assert _answer(version, asked["command"]) == group["answer"], version
+
+
+def _answer(version: str, command: str) -> list[Any]:
+    """Status, read-back, and the messages of the error log with their positions."""
+    lab = HistLab(version)
+    for definition in _SYNTHETIC:
+        lab.tracing.synthetic.write(definition)
+    status, _ = lab.answer(["write", _TRIGGER, command, "append"])
+    back = [line for line in (lab.read(_TRIGGER) or "").splitlines() if line.startswith("hist:")]
+    lines = (lab.read("error_log") or "").splitlines()
+    log = [
+        [head.partition("] ")[2], len(caret) - len("  Command: ^")]
+        for head, caret in zip(lines[::3], lines[2::3], strict=True)
+    ]
+    return [status, back[0] if back else "", log]
