@@ -93,6 +93,14 @@ class Client:
         finally:
             opened.release()
 
+    def names(self, path: str) -> list[str]:
+        """What a folder holds; nothing when it is not there."""
+        try:
+            node = self.node(path)
+        except OSError:
+            return []
+        return list(node.children()) if isinstance(node, Directory) else []
+
     def answer(self, do: list[Any]) -> tuple[str, str]:
         """Status and text of one step."""
         verb, *rest = do
@@ -123,8 +131,70 @@ class Client:
         return ""
 
 
+_OFF = (
+    "raw hex bin latency-format record-tgid print-parent stacktrace fields event-fork verbose"
+    " userstacktrace"
+).split()
+_ON = (
+    "context-info irq-info overwrite record-cmd markers trace_printk hash-ptr annotate print-parent"
+).split()
+_SYSTEMS = ("events/huge_memory", "events/synthetic", "events/ftrace")
+
+
+def reset(client: Client) -> None:
+    """Put a tree back to defaults as the recorder did before each case.
+
+    It removes triggers by writing them back, so what can't be read back stays: that is part of
+    what was recorded.
+    """
+    for name in client.names("instances"):
+        _clear(client, f"instances/{name}/")
+        client.answer(["rmdir", f"instances/{name}"])
+    _clear(client, "")
+    for option in _OFF:
+        client.answer(["write", f"options/{option}", "0", "trunc"])
+    for option in _ON:
+        client.answer(["write", f"options/{option}", "1", "trunc"])
+    client.answer(["write", "synthetic_events", "", "trunc"])
+    client.answer(["write", "dynamic_events", "", "trunc"])
+    _clear(client, "")
+    client.answer(["write", "synthetic_events", "", "trunc"])
+
+
+def _clear(client: Client, prefix: str) -> None:
+    for system in _SYSTEMS:
+        for name in client.names(prefix + system):
+            event = f"{prefix}{system}/{name}"
+            _clear_triggers(client, f"{event}/trigger")
+            client.answer(["write", f"{event}/filter", "0", "trunc"])
+    for path, text in (
+        ("events/enable", "0"),
+        ("set_event_pid", ""),
+        ("set_event_notrace_pid", ""),
+        ("current_tracer", "nop"),
+        ("snapshot", "0"),
+        ("tracing_on", "1"),
+        ("trace_clock", "local"),
+        ("buffer_size_kb", "1408"),
+        ("trace", ""),
+        ("error_log", ""),
+    ):
+        client.answer(["write", prefix + path, text, "trunc"])
+
+
+def _clear_triggers(client: Client, path: str) -> None:
+    for _ in range(4):
+        status, text = client.answer(["read", path])
+        if status != "OK":
+            return
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                client.answer(["write", path, f"!{line.partition(' [')[0]}", "append"])
+
+
 def differences(client: Client, case: Case) -> list[str]:
     """Where a tree's answers to a case are not the kernel's."""
+    reset(client)
     said = []
     for number, step in enumerate(case["steps"], 1):
         if step["do"][0] == "run":

@@ -1,0 +1,30 @@
+"""The lab's tree: the mount point stands for ``/``."""
+
+from __future__ import annotations
+
+from engine import Machine
+from tracefs_fuse.files.node import Directory, Symlink
+from tracefs_fuse.files.proc import proc_tree
+from tracefs_fuse.files.thp import thp_tree
+from tracefs_fuse.files.tracefs import tracefs_tree
+from tracefs_fuse.tracing.tracing import Tracing
+
+
+def root_tree(tracing: Tracing, machine: Machine) -> Directory:
+    """Everything that a lab shows."""
+    return Directory(
+        {
+            "proc": proc_tree(machine),
+            "sys": Directory(
+                {
+                    "kernel": Directory(
+                        {
+                            "debug": Directory({"tracing": Symlink("../tracing")}, mode=0o700),
+                            "mm": Directory({"transparent_hugepage": thp_tree(machine)}),
+                            "tracing": tracefs_tree(tracing),
+                        }
+                    )
+                }
+            ),
+        }
+    )
