@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tracefs_fuse.tracing.event import HEADER_CODES, Layout, TraceEvent
+from tracefs_fuse.tracing.event import COMMON, HEADER_CODES, Layout, TraceEvent
 from tracefs_fuse.tracing.field import RECORD_HEADER_SIZE, Field, kind_of
-from tracefs_fuse.tracing.kallsyms import symbol_name
-from tracefs_fuse.tracing.print_fmt import Values
+from tracefs_fuse.tracing.print_fmt import PointerText, Values
 from tracefs_fuse.tracing.versions import KernelVersion
 
 SYSTEM = "ftrace"
@@ -63,16 +62,19 @@ class _OpenLayout(Layout):
 
 
 class _StackLayout(Layout):
-    """A count and that many addresses; the addresses are the values."""
+    """A count, and addresses to the end of the record; the addresses are the values."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        super().__init__(fields)
+        self.struct = struct.Struct(f"<{HEADER_CODES}i4x")
 
     def pack(self, header: tuple[int, int, int, int], values: Values) -> bytes:
-        return struct.pack(f"<{HEADER_CODES}i4x{len(values)}Q", *header, len(values), *values)
+        return self.struct.pack(*header, len(values)) + struct.pack(f"<{len(values)}Q", *values)
 
     def unpack_all(self, record: bytes) -> list[Any]:
-        common = struct.unpack_from(f"<{HEADER_CODES}i", record)
-        return [*common[:4], *struct.unpack_from(f"<{common[4]}Q", record, self._first)]
-
-    _first = RECORD_HEADER_SIZE + _ADDRESS_SIZE
+        count = (len(record) - self.struct.size) // _ADDRESS_SIZE
+        addresses = struct.unpack_from(f"<{count}Q", record, self.struct.size)
+        return [*COMMON.unpack_from(record), *addresses]
 
 
 def _text_layout(fields: Sequence[Field]) -> Layout:
@@ -120,7 +122,7 @@ class _Entry:
     print_fmt: str
     layout: Callable[[Sequence[Field]], Layout] = Layout
     show: Show | None = None
-    """None: it shows as its type, as entries without an output function do."""
+    """None: no function for its output is registered, so it shows as an unknown type."""
 
     show_raw: Show | None = None
     """In the format of the option raw."""
@@ -348,26 +350,30 @@ def _entries(version: str) -> tuple[_Entry, ...]:
     )
 
 
+def _nothing(values: Values, pointer: PointerText) -> str:
+    """What comes behind an event's name; entries don't show theirs."""
+    return ""
+
+
 class FtraceEntry(TraceEvent):
-    """A fixed entry; it shows itself whole, without its name before it."""
+    """A fixed entry.  Its records show as an unknown type: no function for their output is there
+    unless a tracer brings it."""
 
     def __init__(self, entry: _Entry, version: KernelVersion) -> None:
-        shifted = not version.has_graph_retaddr and entry.id > _GRAPH_RETADDR_ID
         fields = _lay_out(entry.fields, version)
-        self.show = entry.show or self._show_type
-        self.show_raw = entry.show_raw or self._show_type
-        super().__init__(
-            SYSTEM,
-            entry.name,
-            entry.id - shifted,
-            entry.layout(fields),
-            entry.print_fmt,
-            lambda values, pointer: self.show(values, symbol_name),
-        )
+        shifted = not version.has_graph_retaddr and entry.id > _GRAPH_RETADDR_ID
+        id = entry.id - shifted
+        super().__init__(SYSTEM, entry.name, id, entry.layout(fields), entry.print_fmt, _nothing)
 
-    def _show_type(self, values: Values, symbol_text: SymbolText) -> str:
-        """trace_nop_print()"""
-        return f"type: {self.id}\n"
+
+class ShownEntry(FtraceEntry):
+    """An entry that shows itself whole, without its name before it."""
+
+    def __init__(self, entry: _Entry, version: KernelVersion, show: Show) -> None:
+        super().__init__(entry, version)
+        self.show = show
+        self.show_raw = entry.show_raw
+        """In the format of the option raw; None when that shows only the type."""
 
 
 def _lay_out(declarations: Sequence[tuple[str, str]], version: KernelVersion) -> list[Field]:
@@ -398,4 +404,9 @@ def _lay_out(declarations: Sequence[tuple[str, str]], version: KernelVersion) ->
 
 def events(version: KernelVersion) -> dict[str, FtraceEntry]:
     """All fixed entries by name, in the order of their ids."""
-    return {entry.name: FtraceEntry(entry, version) for entry in _entries(version.name)}
+    return {
+        entry.name: FtraceEntry(entry, version)
+        if entry.show is None
+        else ShownEntry(entry, version, entry.show)
+        for entry in _entries(version.name)
+    }

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.event import COMMON, TraceEvent
-from tracefs_fuse.tracing.events.ftrace import FtraceEntry
+from tracefs_fuse.tracing.events.ftrace import FtraceEntry, ShownEntry
+from tracefs_fuse.tracing.kallsyms import symbol
 from tracefs_fuse.tracing.output.context import Context, context_of
 from tracefs_fuse.tracing.output.fields import fields_text_of
+from tracefs_fuse.tracing.output.record import values_of
 from tracefs_fuse.tracing.output.symbols import symbol_text_of
 from tracefs_fuse.tracing.ring_buffer import Entry
 
@@ -72,7 +74,7 @@ def _body(
         if of_record is None:
             type_ = int.from_bytes(record[:2], "little")
             event = array.tracing.event_of_id(type_)
-            if event is None:
+            if event is None or type(event) is FtraceEntry:
                 return unknown(type_)
             of_record = bodies[record[:2]] = of_event(array, event)
         return of_record(record)
@@ -82,10 +84,10 @@ def _body(
 
 def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     """trace_raw_output_*(): the name and what the event's print format makes of the fields."""
-    unpack = event.layout.unpack
-    if isinstance(event, FtraceEntry):
+    values = values_of(event)
+    if isinstance(event, ShownEntry):
         show, symbol_text = event.show, symbol_text_of(array.options)
-        return lambda record: show(unpack(record), symbol_text)
+        return lambda record: show(values(record), symbol_text)
     name, tracing = event.name, array.tracing
     render = event.render_verbose if "verbose" in array.options else event.render
     hashed = "hash-ptr" in array.options
@@ -93,13 +95,13 @@ def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     def pointer(address: int) -> str:
         return tracing.pointer_text(address, hashed)
 
-    return lambda record: f"{name}: {render(unpack(record), pointer)}\n"
+    return lambda record: f"{name}: {render(values(record), pointer)}\n"
 
 
 def _raw_of(array: TraceArray, event: TraceEvent) -> _Body:
-    if isinstance(event, FtraceEntry):
-        show, unpack, symbol_text = event.show_raw, event.layout.unpack, symbol_text_of(())
-        return lambda record: show(unpack(record), symbol_text)
+    if isinstance(event, ShownEntry) and event.show_raw is not None:
+        show, values = event.show_raw, values_of(event)
+        return lambda record: show(values(record), symbol)
     return _type_of(array, event)
 
 
