@@ -103,14 +103,19 @@ def _heap_sorted(rows: list[int], ranking: Sequence[int]) -> list[int]:
     size = len(rows)
     ranks = [ranking[row] for row in rows]
     for root in range(size // 2 - 1, -1, -1):
-        _settle(ranks, rows, root, size)
+        _settle(ranks, rows, root, size, ranks[root], rows[root])
     while size > 3:
+        # the two greatest leave at once: the root, and the greater of its children
         second = 1 if ranks[1] > ranks[2] else 2
-        _swap(ranks, rows, 0, size - 1)
         size -= 2
-        _swap(ranks, rows, second, size)
-        _settle(ranks, rows, second, size)
-        _settle(ranks, rows, 0, size)
+        last = size + 1
+        first_rank, first_row = ranks[last], rows[last]
+        ranks[last], rows[last] = ranks[0], rows[0]
+        if second < size:
+            rank, row = ranks[size], rows[size]
+            ranks[size], rows[size] = ranks[second], rows[second]
+            _settle(ranks, rows, second, size, rank, row)
+        _settle(ranks, rows, 0, size, first_rank, first_row)
     if size > 1:
         _swap(ranks, rows, 0, size - 1)
     if size == 3 and ranks[0] > ranks[1]:
@@ -123,9 +128,11 @@ def _swap(ranks: list[int], rows: list[int], one: int, other: int) -> None:
     rows[one], rows[other] = rows[other], rows[one]
 
 
-def _settle(ranks: list[int], rows: list[int], root: int, size: int) -> None:
-    """Let a row sink below all that are greater; of equal children the right one moves up."""
-    rank, row = ranks[root], rows[root]
+def _settle(
+    ranks: list[int], rows: list[int], root: int, size: int, rank: int, row: int
+) -> None:
+    """Put a row in at the root, below all that are greater; of equal children the right one
+    moves up."""
     last = size - 1
     child = 2 * root + 1
     while child <= last:
@@ -138,6 +145,6 @@ def _settle(ranks: list[int], rows: list[int], root: int, size: int) -> None:
         ranks[root] = highest
         rows[root] = rows[child]
         root = child
-        child = 2 * child + 1
+        child += child + 1
     ranks[root] = rank
     rows[root] = row
