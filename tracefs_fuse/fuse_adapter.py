@@ -12,7 +12,6 @@ is cut there, as the kernel cuts what it sends through /dev/fuse.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import itertools
 import logging
@@ -26,7 +25,9 @@ from typing import Any, Protocol
 
 import fuse
 
+from tracefs_fuse import fuse_session
 from tracefs_fuse.files.node import Directory, File, Node, OpenFile, Request, Symlink, refuse
+from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,13 @@ _POLL_TURN = 0.05
 """Seconds between looks at polled files, for those that nobody wakes their readers for."""
 
 _BLOCK_SIZE = 4096
+_WANTED = {os.O_RDONLY: os.R_OK, os.O_WRONLY: os.W_OK, os.O_RDWR: os.R_OK | os.W_OK}
+_UNCHANGED = 0xFFFFFFFF
+"""What chown(2) passes for an owner that stays: -1 as uid_t."""
+
 _MAX_WRITE = 128 * 1024
+_READABLE_SIZE = 1 << 30
+"""How far sendfile(2) may read a file, whatever size stat(2) shows; see fuse_session."""
 
 
 class WaitQueueLike(Protocol):
@@ -78,7 +85,7 @@ class LabOperations:
         self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
         self._handles = itertools.count(1)
-        self._pollers: dict[int, ctypes.c_void_p] = {}
+        self._pollers: dict[int, fuse_session.PollHandle] = {}
         self._poll_thread: threading.Thread | None = None
         self._closing = False
         self._owner = os.getuid(), os.getgid()
@@ -93,20 +100,23 @@ class LabOperations:
                     return getattr(self, operation)(*arguments)
                 finally:
                     self._pace.settle()
-        except OSError:
+        except OSError as error:
+            if self._closing and error.errno == errno.EINTR:
+                raise refuse(errno.ENODEV) from None
             raise
         except Exception:
             pid = fuse.fuse_get_context()[2]
             log.exception("%s of %s by process %d failed", operation, arguments[0], pid)
             raise refuse(errno.EIO) from None
 
+    def close(self) -> None:
+        """Let blocked readers end: the mount goes."""
+        self._closing = True
+
     # -- the mount -------------------------------------------------------------------------
 
     def init(self, path: str) -> None:
         self._started()
-
-    def destroy(self, path: str) -> None:
-        self._closing = True
 
     # -- nodes -----------------------------------------------------------------------------
 
@@ -114,37 +124,57 @@ class LabOperations:
         node: Node = self._root
         for name in path.split("/"):
             if name:
-                found = node.lookup(name) if isinstance(node, Directory) else None
+                if not isinstance(node, Directory):
+                    raise refuse(errno.ENOTDIR)
+                self._check(node, os.X_OK)
+                found = node.lookup(name)
                 if found is None:
                     raise refuse(errno.ENOENT)
                 node = found
         return node
 
-    def _parent(self, path: str) -> tuple[Directory, str]:
-        head, _, name = path.rpartition("/")
-        parent = self._node(head)
-        if not isinstance(parent, Directory):
+    def _directory(self, path: str) -> Directory:
+        node = self._node(path)
+        if not isinstance(node, Directory):
             raise refuse(errno.ENOTDIR)
+        return node
+
+    def _parent(self, path: str) -> tuple[Directory, str]:
+        """The folder in which the caller may change entries, and the entry's name."""
+        head, _, name = path.rpartition("/")
+        parent = self._directory(head)
+        self._check(parent, os.W_OK | os.X_OK)
         return parent, name
+
+    def _owner_of(self, node: Node) -> Owner:
+        return node.owner or self._owner
+
+    def _check(self, node: Node, wanted: int) -> None:
+        check_permission(node, self._owner_of(node), self._request(), wanted)
+
+    def access(self, path: str, wanted: int) -> None:
+        self._check(self._node(path), wanted)
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
         node = self._node(path)
-        uid, gid = node.owner or self._owner
+        uid, gid = self._owner_of(node)
         return {
             "st_ino": self._inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": 2 if isinstance(node, Directory) else 1,
-            "st_size": len(node.target) if isinstance(node, Symlink) else node.size,
+            "st_size": _size(node),
             "st_blksize": _BLOCK_SIZE,
             "st_uid": uid,
             "st_gid": gid,
             **dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._mounted_at),
         }
 
+    def opendir(self, path: str) -> int:
+        self._check(self._directory(path), os.R_OK)
+        return 0
+
     def readdir(self, path: str, fh: Any) -> Iterator[tuple[str, dict[str, int], int]]:
-        node = self._node(path)
-        if not isinstance(node, Directory):
-            raise refuse(errno.ENOTDIR)
+        node = self._directory(path)
         prefix = path.rstrip("/") + "/"
         parent = prefix.rstrip("/").rpartition("/")[0] or "/"
         dots = [(".", path, stat.S_IFDIR), ("..", parent, stat.S_IFDIR)]
@@ -175,19 +205,26 @@ class LabOperations:
         parent.rmdir(name)
 
     def chmod(self, path: str, mode: int) -> None:
-        self._node(path).mode = stat.S_IMODE(mode)
+        node = self._node(path)
+        check_setattr(self._owner_of(node), self._request())
+        node.mode = stat.S_IMODE(mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         node = self._node(path)
-        old_uid, old_gid = node.owner or self._owner
-        unchanged = ctypes.c_uint32(-1).value
-        node.owner = (old_uid if uid == unchanged else uid, old_gid if gid == unchanged else gid)
+        owner = self._owner_of(node)
+        new_owner = (
+            owner[0] if uid == _UNCHANGED else uid,
+            owner[1] if gid == _UNCHANGED else gid,
+        )
+        check_setattr(owner, self._request(), new_owner)
+        node.owner = new_owner
 
     def utimens(self, path: str, times: Any = None) -> None:
         """Times are those of the mount, whatever is asked."""
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
         """A pseudo-file has no length to cut; only opening with O_TRUNC means something."""
+        self._check(self._node(path), os.W_OK)
 
     # -- open files ------------------------------------------------------------------------
 
@@ -195,8 +232,10 @@ class LabOperations:
         node = self._node(path)
         if not isinstance(node, File):
             raise refuse(errno.EISDIR)
+        self._check(node, _WANTED[fi.flags & os.O_ACCMODE] | (fi.flags & os.O_TRUNC and os.W_OK))
         opened = node.open(self._request(), fi.flags)
         fi.fh = next(self._handles)
+        fi.nonseekable = not opened.seekable
         self._open[fi.fh] = opened
         return 0
 
@@ -222,18 +261,16 @@ class LabOperations:
     def _interrupted(self, thread: int) -> bool:
         if self._closing:
             return True
-        if thread != threading.get_ident():  # libfuse knows only of the thread's own request
-            return False
-        session = ctypes.c_void_p(fuse._libfuse.fuse_get_context().contents.fuse)
-        return bool(fuse._libfuse.fuse_interrupted() or fuse._libfuse.fuse_exited(session))
+        # libfuse knows only of the thread's own request
+        return thread == threading.get_ident() and fuse_session.interrupted()
 
     # -- poll ------------------------------------------------------------------------------
 
-    def poll(self, path: str, fi: Any, handle: int | None) -> int:
-        """Events that are there; with a handle the caller wants to hear of later ones."""
-        if handle:
+    def poll(self, path: str, fi: Any, waiter: fuse_session.PollHandle | None) -> int:
+        """Events that are there; with a waiter the caller wants to hear of later ones."""
+        if waiter is not None:
             self._forget_poller(fi.fh)
-            self._pollers[fi.fh] = ctypes.c_void_p(handle)
+            self._pollers[fi.fh] = waiter
         opened = self._open[fi.fh]
         ready = opened.ready() if opened.pollable else True
         if ready:
@@ -246,9 +283,9 @@ class LabOperations:
         return _READABLE | _WRITABLE
 
     def _forget_poller(self, fh: int) -> None:
-        handle = self._pollers.pop(fh, None)
-        if handle is not None:
-            fuse._libfuse.fuse_pollhandle_destroy(handle)
+        waiter = self._pollers.pop(fh, None)
+        if waiter is not None:
+            waiter.destroy()
 
     def _watch_polled(self) -> None:
         """Wake those who poll once there is something to read; ends when nobody polls."""
@@ -256,7 +293,7 @@ class LabOperations:
             while self._pollers and not self._closing:
                 self._readers.wait(_POLL_TURN)
                 for fh in [fh for fh in self._pollers if self._is_ready(fh)]:
-                    fuse._libfuse.fuse_notify_poll(self._pollers[fh])
+                    self._pollers[fh].notify()
                     self._forget_poller(fh)
             self._poll_thread = None
 
@@ -272,7 +309,8 @@ class LabOperations:
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         raise refuse(errno.EACCES)
 
-    def _refuse(self, *arguments: Any) -> None:
+    def _refuse(self, path: str, *arguments: Any) -> None:
+        self._parent(path)
         raise refuse(errno.EPERM)
 
     mknod = unlink = rename = symlink = link = _refuse
@@ -292,41 +330,26 @@ def _kind(node: Node) -> int:
     return stat.S_IFLNK if isinstance(node, Symlink) else stat.S_IFREG
 
 
-_POLL = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_char_p,
-    ctypes.POINTER(fuse.fuse_file_info),
-    ctypes.c_void_p,
-    ctypes.POINTER(ctypes.c_uint),
-)
+def _size(node: Node) -> int:
+    if isinstance(node, Symlink):
+        return len(node.target)
+    if isinstance(node, File) and fuse_session.opcode() == fuse_session.LOOKUP:
+        return max(node.size, _READABLE_SIZE)
+    return node.size
 
 
-class _OperationsWithPoll(ctypes.Structure):
-    """fusepy's table of operations ends before poll; libfuse's next entry is that."""
-
-    _fields_ = [*fuse.fuse_operations._fields_, ("poll", _POLL)]
-
-
-class _PollingFUSE(fuse.FUSE):  # type: ignore[misc]
-    def poll(self, path: bytes, fi: Any, handle: int | None, events: Any) -> int:
-        events[0] = self.operations("poll", path.decode(self.encoding), fi.contents, handle)
-        return 0
-
-
-def serve(operations: LabOperations, mount_point: str, source: str) -> None:
+def serve(
+    operations: LabOperations, mount_point: str, source: str, unmount: Callable[[], None]
+) -> None:
     """Mount and serve until unmounted or told to end by a signal.
 
-    source: what /proc/mounts shows as the device.  Raises RuntimeError when mounting fails.
+    source: what /proc/mounts shows as the device.  unmount: takes the mount out of the tree.
+    Raises RuntimeError when mounting fails.
     """
-    fuse.fuse_operations = _OperationsWithPoll
-    fuse._libfuse.fuse_pollhandle_destroy.argtypes = [ctypes.c_void_p]
-    fuse._libfuse.fuse_notify_poll.argtypes = [ctypes.c_void_p]
-    _PollingFUSE(
+    fuse_session.serve(
         operations,
-        os.fsencode(mount_point).decode("latin-1"),
-        raw_fi=True,
-        encoding="latin-1",
-        foreground=True,
+        mount_point,
+        unmount,
         fsname=source,
         subtype=SUBTYPE,
         direct_io=True,
@@ -335,7 +358,6 @@ def serve(operations: LabOperations, mount_point: str, source: str) -> None:
         max_write=_MAX_WRITE,
         max_readahead=0,
         use_ino=True,
-        default_permissions=True,
         attr_timeout=0,
         entry_timeout=0,
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import subprocess
 import sys
 import threading
+from functools import partial
 
 from tracefs_fuse.files.node import (
     Directory,
@@ -74,6 +76,7 @@ class Queue(File):
 
 class OpenQueue(OpenFile):
     pollable = True
+    seekable = False
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
@@ -125,7 +128,7 @@ def sample_tree() -> Directory:
         "word": Word(0o640),
         "shown": TextFile(0o440, lambda: (f"line {number}\n" for number in range(50_000))),
         "told": TextFile(0o200, store=lambda request, data: tell("told", len(data))),
-        "half": TextFile(0o200, store=lambda request, data: tell("half", len(data)) or 3),
+        "half": TextFile(0o200, store=lambda request, data: 3),
         "kept": TextFile(0o640, lambda: "kept\n", lambda request, data: None, refused),
         "broken": TextFile(0o440, broken),
         "queue": queue,
@@ -134,10 +137,19 @@ def sample_tree() -> Directory:
     return Directory({"files": Directory(files), "folders": Folders(), "link": Symlink("files")})
 
 
+def detach(folder: str) -> None:
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
 def main(folder: str) -> None:
     logging.basicConfig()
     operations = LabOperations(sample_tree(), LOCK, READERS, NoPace(), lambda: tell("ready"))
-    serve(operations, folder, f"tracefs-fuse:{os.getpid()}")
+    serve(
+        operations,
+        folder,
+        f"tracefs-fuse:{os.getpid()}",
+        partial(detach, folder),
+    )
     tell("ended")
 
 

@@ -63,7 +63,10 @@ def test_interrupted_reader_takes_nothing_with_it(tracing: Path) -> None:
 
 def test_timeout_ends_a_reader(tracing: Path) -> None:
     done = subprocess.run(
-        ["timeout", "0.3", "cat", tracing / "trace_pipe"], capture_output=True, timeout=10, check=False
+        ["timeout", "0.3", "cat", tracing / "trace_pipe"],
+        capture_output=True,
+        timeout=10,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (124, b"")
 

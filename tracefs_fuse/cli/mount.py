@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.workloads import WORKLOADS
 from tracefs_fuse.cli.lab import LabOptions, build_lab
-from tracefs_fuse.cli.mounts import source_of
+from tracefs_fuse.cli.mounts import mount_at, source_of
 from tracefs_fuse.cli.problems import Problem, check_machine, check_mount_point
 from tracefs_fuse.tracing.versions import VERSIONS
 
@@ -121,12 +121,18 @@ def _serve(options: argparse.Namespace, folder: Path, started: Callable[[], None
 
     operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     try:
-        serve(operations, str(folder), source_of(os.getpid()))
+        serve(operations, str(folder), source_of(os.getpid()), lambda: _detach(folder))
     except RuntimeError:
         raise Problem(f"{folder} could not be mounted") from None
     finally:
         lab.pace.stop()
     return 0
+
+
+def _detach(folder: Path) -> None:
+    mount = mount_at(folder)
+    if mount is not None and mount.source == source_of(os.getpid()):
+        mount.detach()
 
 
 def _serve_in_background(options: argparse.Namespace, folder: Path, invitation: str) -> int:

@@ -88,6 +88,9 @@ class File(Node):
 class OpenFile:
     """What one open of a file leads to.  Refuses everything that a subclass does not do."""
 
+    seekable: ClassVar[bool] = True
+    """lseek(2) and pread(2) are possible; if not, they are ESPIPE."""
+
     pollable: ClassVar[bool] = False
     """poll(2) may have to wait; a file that is not is always ready."""
 

@@ -1,0 +1,57 @@
+"""Who may do what with a node.
+
+Modelled after fs/namei.c: generic_permission() and fs/attr.c: setattr_prepare().
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from tracefs_fuse.files.node import Directory, Node, Request, refuse
+
+Owner = tuple[int, int]
+"""User and group."""
+
+_ANY_EXECUTE = 0o111
+_CAP_DAC_OVERRIDE = 1 << 1
+
+
+def check_permission(node: Node, owner: Owner, request: Request, wanted: int) -> None:
+    """Raise EACCES unless the caller may do all that is wanted, a mask of R_OK, W_OK and X_OK.
+
+    Root may do everything but execute a file that nobody may execute.
+    """
+    uid, gid = owner
+    if request.uid == uid:
+        may = node.mode >> 6
+    elif request.gid == gid:
+        may = node.mode >> 3
+    else:
+        may = node.mode
+    if not wanted & ~may:
+        return
+    executable = isinstance(node, Directory) or node.mode & _ANY_EXECUTE
+    if not (_overrides(request) and (executable or not wanted & os.X_OK)):
+        raise refuse(errno.EACCES)
+
+
+def check_setattr(owner: Owner, request: Request, new_owner: Owner | None = None) -> None:
+    """Raise EPERM unless the caller may change the mode and times, or give the node away."""
+    if request.uid == 0:
+        return
+    if request.uid != owner[0] or new_owner not in (None, owner):
+        raise refuse(errno.EPERM)
+
+
+def _overrides(request: Request) -> bool:
+    """Whether the caller is root, be it only in a user namespace of its own."""
+    if request.uid == 0:
+        return True
+    try:
+        status = Path(f"/proc/{request.pid}/status").read_text(errors="replace")
+    except OSError:
+        return False
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) & _CAP_DAC_OVERRIDE)

@@ -1,0 +1,220 @@
+"""A mount and the threads that serve it, in the place of libfuse's own main loop.
+
+fusepy hands its table of operations to ``fuse_main_real``.  Here a loop over libfuse's session
+takes that call over, for three reasons.
+
+The table is longer by ``poll``, which fusepy does not know.
+
+The operations can ask which request they are called for.  libfuse makes LOOKUP and GETATTR the
+same call, but a kernel from 6.5 on reads a file for sendfile(2) (busybox's ``cat``) only as far as
+the last size it heard, which is LOOKUP's when a file is opened, and GETATTR's in stat(2).  With
+``default_permissions`` each open would send a GETATTR too, so permissions are checked here.
+
+A signal ends the lab in a known order: blocked readers first, then the mount, then the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import fuse
+
+LOOKUP = 1
+"""Opcode of a request that resolves a name (include/uapi/linux/fuse.h: enum fuse_opcode)."""
+
+_ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+_OPCODE = ctypes.c_uint32
+_OPCODE_OFFSET = 4
+_MAX_IDLE = 4
+_PATIENCE = 1.0
+"""Seconds given to requests under way when the lab ends."""
+
+_current = threading.local()
+
+_lib = fuse._libfuse
+_lib.fuse_setup.restype = ctypes.c_void_p
+_lib.fuse_setup.argtypes = [
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+    ctypes.POINTER(ctypes.c_char_p),
+    ctypes.POINTER(ctypes.c_int),
+    ctypes.c_void_p,
+]
+_lib.fuse_get_session.restype = ctypes.c_void_p
+_lib.fuse_get_session.argtypes = [ctypes.c_void_p]
+_lib.fuse_session_next_chan.restype = ctypes.c_void_p
+_lib.fuse_session_next_chan.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+_lib.fuse_session_process.restype = None
+_lib.fuse_session_process.argtypes = [
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+    ctypes.c_void_p,
+]
+_lib.fuse_chan_bufsize.restype = ctypes.c_size_t
+_lib.fuse_chan_bufsize.argtypes = [ctypes.c_void_p]
+_lib.fuse_chan_recv.argtypes = [
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_char_p,
+    ctypes.c_size_t,
+]
+_lib.fuse_pollhandle_destroy.argtypes = [ctypes.c_void_p]
+_lib.fuse_notify_poll.argtypes = [ctypes.c_void_p]
+
+
+def opcode() -> int:
+    """What the kernel asked for in the request that this thread serves."""
+    asked: int = _current.opcode
+    return asked
+
+
+def interrupted() -> bool:
+    """A signal waits for the caller of the request that this thread serves."""
+    return bool(_lib.fuse_interrupted())
+
+
+class PollHandle:
+    """Somebody who sleeps in poll(2) until told."""
+
+    def __init__(self, address: int) -> None:
+        self._handle = ctypes.c_void_p(address)
+
+    def notify(self) -> None:
+        _lib.fuse_notify_poll(self._handle)
+
+    def destroy(self) -> None:
+        _lib.fuse_pollhandle_destroy(self._handle)
+
+
+class Operations(Protocol):
+    """What serves the requests: called with the operation's name and its arguments."""
+
+    def __call__(self, operation: str, *arguments: Any) -> Any: ...
+
+    def close(self) -> None:
+        """Let blocked requests end: the mount goes."""
+
+
+def serve(
+    operations: Operations, mount_point: str, unmount: Callable[[], None], **options: Any
+) -> None:
+    """Mount, and serve until unmounted or told to end by a signal.
+
+    ``unmount`` takes the mount out of the tree.  Raises RuntimeError when mounting fails.
+    """
+
+    def main(count: int, arguments: Any, table: Any, size: int, data: None) -> int:
+        return _main(count, arguments, table, size, operations, unmount)
+
+    fuse.fuse_operations = _OperationsWithPoll
+    _lib.fuse_main_real = main
+    _PollingFUSE(
+        operations,
+        os.fsencode(mount_point).decode("latin-1"),
+        raw_fi=True,
+        encoding="latin-1",
+        foreground=True,
+        **options,
+    )
+
+
+def _main(
+    count: int,
+    arguments: Any,
+    table: Any,
+    size: int,
+    operations: Operations,
+    unmount: Callable[[], None],
+) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    mount_point, threaded = ctypes.c_char_p(), ctypes.c_int()
+    served = _lib.fuse_setup(
+        count, arguments, table, size, ctypes.byref(mount_point), ctypes.byref(threaded), None
+    )
+    if not served:
+        return 1
+    workers = _Workers(_lib.fuse_get_session(served))
+    workers.start()
+    signal.sigwait(_ENDING)
+    operations.close()
+    workers.wait_until_idle()
+    unmount()
+    return 0
+
+
+class _Workers:
+    """Threads that take requests: always one more than there are requests under way."""
+
+    def __init__(self, session: int) -> None:
+        self._session = session
+        self._channel = _lib.fuse_session_next_chan(session, None)
+        self._changed = threading.Condition()
+        self._idle = 0
+        self._busy = 0
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def wait_until_idle(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy, _PATIENCE)
+
+    def _run(self) -> None:
+        size = _lib.fuse_chan_bufsize(self._channel)
+        buffer = ctypes.create_string_buffer(size)
+        with self._changed:
+            self._idle += 1
+        while True:
+            channel = ctypes.c_void_p(self._channel)
+            length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
+            if length in (-errno.EINTR, -errno.EAGAIN):
+                continue
+            if length <= 0:  # unmounted
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                return
+            with self._changed:
+                self._idle -= 1
+                self._busy += 1
+                if not self._idle:
+                    self.start()
+            _current.opcode = _OPCODE.from_buffer(buffer, _OPCODE_OFFSET).value
+            _lib.fuse_session_process(self._session, buffer, length, channel)
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify()
+                if self._idle >= _MAX_IDLE:
+                    return
+                self._idle += 1
+
+
+class _OperationsWithPoll(ctypes.Structure):
+    """fusepy's table of operations ends before poll; libfuse's next entry is that."""
+
+    _fields_ = [
+        *fuse.fuse_operations._fields_,
+        (
+            "poll",
+            ctypes.CFUNCTYPE(
+                ctypes.c_int,
+                ctypes.c_char_p,
+                ctypes.POINTER(fuse.fuse_file_info),
+                ctypes.c_void_p,
+                ctypes.POINTER(ctypes.c_uint),
+            ),
+        ),
+    ]
+
+
+class _PollingFUSE(fuse.FUSE):  # type: ignore[misc]
+    def poll(self, path: bytes, fi: Any, handle: int | None, events: Any) -> int:
+        waiter = PollHandle(handle) if handle else None
+        events[0] = self.operations("poll", path.decode(self.encoding), fi.contents, waiter)
+        return 0
