@@ -284,6 +284,7 @@ V6_18 = replace(
     release="6.18.15-oracle",
     preemption_model="PREEMPT(lazy)",
     marker_preempt_count=1,
+    synthetic_preempt_count=3,
     first_dynamic_id=1606,
     has_graph_retaddr=True,
     synth_format_separator=" ",
