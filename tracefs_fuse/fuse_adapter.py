@@ -39,8 +39,8 @@ _POLL_TURN = 0.05
 
 _BLOCK_SIZE = 4096
 _WANTED = {os.O_RDONLY: os.R_OK, os.O_WRONLY: os.W_OK, os.O_RDWR: os.R_OK | os.W_OK}
-_UNCHANGED = 0xFFFFFFFF
-"""What chown(2) passes for an owner that stays: -1 as uid_t."""
+_UNCHANGED = -1
+"""What chown(2) passes for an owner that stays: fusepy makes it -1."""
 
 _MAX_WRITE = 128 * 1024
 _READABLE_SIZE = 1 << 30

@@ -8,11 +8,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
+from tracefs_fuse.cli.mounts import mount_at, source_of
 from tracefs_fuse.files.node import (
     Directory,
     File,
@@ -28,7 +29,6 @@ from tracefs_fuse.tracing.wait_queue import WaitQueue
 
 LOCK = threading.RLock()
 READERS = WaitQueue(LOCK)
-PAGE = 4096
 
 
 def tell(*words: object) -> None:
@@ -138,7 +138,9 @@ def sample_tree() -> Directory:
 
 
 def detach(folder: str) -> None:
-    subprocess.run(["umount", "-l", folder], check=True)
+    mount = mount_at(Path(folder))
+    if mount is not None:
+        mount.detach()
 
 
 def main(folder: str) -> None:
@@ -147,7 +149,7 @@ def main(folder: str) -> None:
     serve(
         operations,
         folder,
-        f"tracefs-fuse:{os.getpid()}",
+        source_of(os.getpid()),
         partial(detach, folder),
     )
     tell("ended")
