@@ -103,6 +103,9 @@ class KernelVersion:
     hist_long_name_error: bool
     """An expression whose name grows too long is refused with E2BIG."""
 
+    sort_takes_pairs: bool
+    """The heap sort takes two elements off the heap at a time."""
+
     hist_log2_wraps: bool
     """``.log2`` of a number above 2^63 is 0, not 64."""
 
@@ -219,6 +222,7 @@ V7_3 = KernelVersion(
     hist_poll=True,
     hist_failed_helper_stays=False,
     hist_long_name_error=True,
+    sort_takes_pairs=True,
     hist_log2_wraps=False,
     missing_syscalls=frozenset(),
     synth_format_separator=" ",
@@ -308,6 +312,7 @@ V6_1 = replace(
     filter_stacktrace=False,
     hist_special_fields=frozenset({"common_timestamp", "common_cpu"}),
     hist_nohitcount=False,
+    sort_takes_pairs=False,
     missing_syscalls=V6_12.missing_syscalls | {335, *range(451, 463)},
     trigger_filter_error_logged=False,
     line_buffer_size=4060,

@@ -8,7 +8,8 @@ from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.hist import hist_text
 from tracefs_fuse.tracing.hist.variables import find_event_file
 from tracefs_fuse.tracing.inject import write_inject
-from tracefs_fuse.tracing.source import ManualSource
+from tracefs_fuse.tracing.source import ManualSource, Task
+from tracefs_fuse.tracing.trace_marker import write_marker
 from tracefs_fuse.tracing.tracing import Tracing
 from tracefs_fuse.tracing.triggers.trigger_file import (
     read_triggers,
@@ -21,7 +22,7 @@ class HistLab:
     """A core without a tree: what histograms need of one."""
 
     def __init__(self, version: str) -> None:
-        self.source = ManualSource()
+        self.source = ManualSource(current=Task(1, 1, "sh"))
         self.tracing = Tracing(version, self.source)
         self.top = self.tracing.top
 
@@ -44,6 +45,10 @@ class HistLab:
     def read(self, path: str) -> str | None:
         if path == "error_log":
             return self.top.error_log.text()
+        if path == "synthetic_events":
+            return self.tracing.synthetic.text()
+        if path == "trace_clock":
+            return self.top.clock.text()
         if path.endswith("/trigger"):
             return read_triggers(self.file(path))
         return hist_text(self.file(path)) if path.endswith("/hist") else None
@@ -58,6 +63,8 @@ class HistLab:
         elif path.endswith("/enable"):
             file = self.file(path)
             (file.enable if text.strip() == "1" else file.disable)()
+        elif path == "trace_marker":
+            write_marker(self.top, self.source.current, text.encode("latin-1"))
         elif path == "synthetic_events":
             self.tracing.synthetic.write(text)
         else:

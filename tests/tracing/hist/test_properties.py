@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tracing.hist.lab import HistLab
-from tracefs_fuse.tracing.hist.sort import _heap_sorted
+from tracefs_fuse.tracing.hist.sort import heap_sorted
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _FOLDER = "events/huge_memory/mm_khugepaged_scan_file"
@@ -107,5 +107,5 @@ def test_heap_sort_is_the_kernels(ranks: list[int]) -> None:
         heap[0], heap[size - 1] = heap[size - 1], heap[0]
     if size == 3 and ranks[heap[0]] > ranks[heap[1]]:
         heap[0], heap[1] = heap[1], heap[0]
-    assert _heap_sorted(list(range(len(ranks))), ranks) == heap
+    assert heap_sorted(list(range(len(ranks))), ranks, pairs=True) == heap
     assert [ranks[i] for i in heap] == sorted(ranks)

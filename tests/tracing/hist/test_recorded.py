@@ -24,6 +24,11 @@ _UNKNOWN_START = "6.12 random hist 3:"
 """The recording does not tell all triggers that were left over."""
 
 _ASKED = json.loads((Path(__file__).parent / "asked.json").read_text())
+_SCENES = json.loads((Path(__file__).parent / "scenes.json").read_text())
+_BOOTS_DIFFER = (
+    (re.compile(r"^\[ *\d+\.\d{6}\] ", re.M), "[TIME] "),
+    (re.compile(r"(common_pid\.execname:|sh +\[) *\d+"), r"\1 PID"),
+)
 _SYNTHETIC = (
     "lat s32 st; u32 u; u64 big; s64 d; char c[16]; int i",
     "one s32 st",
@@ -71,3 +76,25 @@ def _answer(version: str, command: str) -> list[Any]:
         for head, caret in zip(lines[::3], lines[2::3], strict=True)
     ]
     return [status, back[0] if back else "", log]
+
+
+@pytest.mark.parametrize("scene", _SCENES, ids=[scene["name"] for scene in _SCENES])
+def test_scene(scene: dict[str, Any]) -> None:
+    """Triggers at work on stock kernels: synthetic events with given values, made by markers."""
+    for group in scene["answers"]:
+        for version in group["versions"]:
+            lab = HistLab(version)
+            wanted = {number: answer for number, *answer in group["answer"]}
+            for number, step in enumerate(scene["steps"]):
+                status, text = lab.answer(step)
+                kernel_status, kernel_text = wanted.get(number, ("OK", ""))
+                assert status == kernel_status, (version, step)
+                if step[0] == "read":
+                    assert _same_for_all(text or "") == _same_for_all(kernel_text), (version, step)
+
+
+def _same_for_all(text: str) -> str:
+    """Without what differs between boots."""
+    for pattern, replacement in _BOOTS_DIFFER:
+        text = pattern.sub(replacement, text)
+    return text

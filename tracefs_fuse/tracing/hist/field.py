@@ -241,7 +241,7 @@ def parse_field(
             field = None
     elif text == _STACK_KEY and F.KEY in flags and special:
         return HistField(flags | F.STACKTRACE)
-    elif field is None or special:
+    elif field is None or special or not field.size:
         raise log.refused(HistError.FIELD_NOT_FOUND, name)
     return _create(flags, field, text, buckets, log)
 

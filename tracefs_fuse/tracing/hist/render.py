@@ -37,7 +37,12 @@ def triggers_text(triggers: Sequence[HistTrigger]) -> str:
 def _histogram_text(trigger: HistTrigger) -> str:
     histogram = trigger.histogram
     table = histogram.table
-    rows = sorted_rows(table.entries, histogram.keys, histogram.sort_keys)
+    rows = sorted_rows(
+        table.entries,
+        histogram.keys,
+        histogram.sort_keys,
+        pairs=histogram.version.sort_takes_pairs,
+    )
     return (
         f"# event histogram\n#\n# trigger info: {trigger.described()}\n#\n\n"
         f"{''.join(_Renderer(histogram).lines(rows))}"
@@ -190,7 +195,9 @@ def _first_word(value: Any, key: HistField) -> int:
 
 
 def _string_text(value: bytes | int | None) -> str:
-    return value.partition(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else ""
+    if not isinstance(value, bytes):
+        return "(null)"
+    return value.partition(b"\0")[0].decode("latin-1")
 
 
 def _stack_text(addresses: Sequence[int] | None) -> str:

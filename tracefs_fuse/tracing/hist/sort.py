@@ -24,10 +24,13 @@ def sorted_rows(
     entries: dict[Key, Entry],
     keys: Sequence[HistField],
     sort_keys: Sequence[tuple[HistField, bool]],
+    *,
+    pairs: bool,
 ) -> list[Row]:
     """The entries in the order in which ``hist`` shows them.
 
     sort_keys: one or two fields, and whether they descend.
+    pairs: see :func:`heap_sorted`.
     """
     rows = list(entries.items())
     if len(rows) < 2:
@@ -37,12 +40,12 @@ def sorted_rows(
     if len(set(together)) == len(rows):
         return [rows[i] for i in sorted(range(len(rows)), key=together.__getitem__)]
     order = sorted(range(len(rows)), key=_binary_order(rows, keys))
-    order = _heap_sorted(order, ranks[0])
+    order = heap_sorted(order, ranks[0], pairs=pairs)
     for ranking in ranks[1:]:
         order = [
             index
             for _, run in groupby(order, key=ranks[0].__getitem__)
-            for index in _heap_sorted(list(run), ranking)
+            for index in heap_sorted(list(run), ranking, pairs=pairs)
         ]
     return [rows[i] for i in order]
 
@@ -98,29 +101,40 @@ def _as_string(value: int | bytes) -> bytes:
     return data.partition(b"\0")[0]
 
 
-def _heap_sorted(rows: list[int], ranking: Sequence[int]) -> list[int]:
-    """Indices of rows as the kernel's heap sort orders them by their ranks."""
+def heap_sorted(rows: list[int], ranking: Sequence[int], *, pairs: bool) -> list[int]:
+    """Indices of rows as the kernel's heap sort orders them by their ranks.
+
+    pairs: as kernels do it that take two rows off the heap at a time, the root and the greater of
+    its children; of equal children they move the right one up, others the left one.
+    """
     size = len(rows)
     ranks = [ranking[row] for row in rows]
+    right = int(pairs)
     for root in range(size // 2 - 1, -1, -1):
-        _settle(ranks, rows, root, size, ranks[root], rows[root])
-    while size > 3:
-        # the two greatest leave at once: the root, and the greater of its children
-        second = 1 if ranks[1] > ranks[2] else 2
-        size -= 2
-        last = size + 1
-        first_rank, first_row = ranks[last], rows[last]
-        ranks[last], rows[last] = ranks[0], rows[0]
-        if second < size:
-            rank, row = ranks[size], rows[size]
-            ranks[size], rows[size] = ranks[second], rows[second]
-            _settle(ranks, rows, second, size, rank, row)
-        _settle(ranks, rows, 0, size, first_rank, first_row)
+        _settle(ranks, rows, root, size, ranks[root], rows[root], right)
+    while size > (3 if pairs else 1):
+        size -= 1
+        rank, row = ranks[size], rows[size]
+        ranks[size], rows[size] = ranks[0], rows[0]
+        if pairs:
+            size -= 1
+            second = 1 if ranks[1] > ranks[2] else 2
+            if second < size:
+                second_rank, second_row = ranks[size], rows[size]
+                ranks[size], rows[size] = ranks[second], rows[second]
+                _settle(ranks, rows, second, size, second_rank, second_row, right)
+        _settle(ranks, rows, 0, size, rank, row, right)
+    if pairs:
+        _sort_last(ranks, rows, size)
+    return rows
+
+
+def _sort_last(ranks: list[int], rows: list[int], size: int) -> None:
+    """Put the last two or three rows of a heap in order."""
     if size > 1:
         _swap(ranks, rows, 0, size - 1)
     if size == 3 and ranks[0] > ranks[1]:
         _swap(ranks, rows, 0, 1)
-    return rows
 
 
 def _swap(ranks: list[int], rows: list[int], one: int, other: int) -> None:
@@ -129,15 +143,17 @@ def _swap(ranks: list[int], rows: list[int], one: int, other: int) -> None:
 
 
 def _settle(
-    ranks: list[int], rows: list[int], root: int, size: int, rank: int, row: int
+    ranks: list[int], rows: list[int], root: int, size: int, rank: int, row: int, right: int
 ) -> None:
-    """Put a row in at the root, below all that are greater; of equal children the right one
-    moves up."""
+    """Put a row in at the root, below all that are greater.
+
+    right: 1 if of equal children the right one moves up, 0 if the left one does.
+    """
     last = size - 1
     child = 2 * root + 1
     while child <= last:
         highest = ranks[child]
-        if child < last and highest <= ranks[child + 1]:
+        if child < last and highest < ranks[child + 1] + right:
             child += 1
             highest = ranks[child]
         if highest <= rank:
