@@ -1,0 +1,144 @@
+"""A machine: a kernel, processes with a life, and virtual time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from engine.kernel import Kernel
+from engine.mm import MmStruct
+from engine.scheduler import Scheduler, Thread
+from engine.thp import TransparentHugepage
+from engine.tracepoints import Tracepoints
+from engine.versions import VERSIONS
+from engine.workloads import WORKLOADS
+
+_BOOT = 30_000_000_000
+"""Virtual nanoseconds that the machine has been up when a lab begins."""
+
+_KHUGEPAGED_PID = 41
+_FIRST_PID = 700
+_STEPS_PER_LOOK = 64
+"""Steps between looks at the real clock."""
+
+
+@dataclass
+class Task:
+    """Who runs: what events of it carry."""
+
+    pid: int
+    tgid: int
+    comm: str
+    cpu: int = 0
+
+
+@dataclass
+class Process:
+    """One emulated process."""
+
+    task: Task
+    mm: MmStruct
+
+    @property
+    def pid(self) -> int:
+        return self.task.pid
+
+    @property
+    def comm(self) -> str:
+        return self.task.comm
+
+
+class Machine:
+    """Everything that happens in a lab by itself."""
+
+    def __init__(
+        self,
+        version: str = "6.12",
+        cpus: int = 4,
+        seed: int = 0,
+        workload: str = "article",
+        lock: threading.RLock | None = None,
+    ) -> None:
+        """workload: a key of WORKLOADS."""
+        self.lock = lock if lock is not None else threading.RLock()
+        self.cpus = cpus
+        self._scheduler = Scheduler(_BOOT, Task(0, 0, "swapper"))
+        self.kernel = Kernel(VERSIONS[version], self._scheduler.spend, seed)
+        self.processes: dict[int, Process] = {}
+        self._next_pid = _FIRST_PID
+        khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged")
+        self.start(khugepaged, self.kernel.khugepaged.run())
+        WORKLOADS[workload].begin(self)
+
+    # -- what is seen from outside ---------------------------------------------------------
+
+    @property
+    def trace(self) -> Tracepoints:
+        return self.kernel.trace
+
+    @property
+    def thp(self) -> TransparentHugepage:
+        """The knobs."""
+        return self.kernel.thp
+
+    @property
+    def vmstat(self) -> dict[str, int]:
+        """The counters, in the kernel's order."""
+        return self.kernel.vmstat
+
+    @property
+    def now(self) -> int:
+        """Virtual nanoseconds since boot."""
+        return self._scheduler.now
+
+    @property
+    def current(self) -> Task:
+        """The task that runs."""
+        task = self._scheduler.current
+        assert isinstance(task, Task)
+        return task
+
+    def next_due(self) -> int | None:
+        """When something happens next by itself."""
+        return self._scheduler.next_due()
+
+    def run_until(self, moment: int, budget: float | None = None) -> None:
+        """Do what is due until a moment of virtual time.
+
+        budget: seconds of real time after which to return early.
+        """
+        limit = None if budget is None else time.monotonic() + budget
+        scheduler = self._scheduler
+        steps = 0
+        while (due := scheduler.next_due()) is not None and due <= moment:
+            scheduler.step()
+            steps += 1
+            if limit is not None and steps % _STEPS_PER_LOOK == 0 and time.monotonic() > limit:
+                return
+        scheduler.now = max(scheduler.now, moment)
+
+    # -- processes -------------------------------------------------------------------------
+
+    def start(self, task: Task, thread: Thread) -> None:
+        """Begin a thread of virtual time."""
+        self._scheduler.start(task, thread)
+
+    def spawn(self, comm: str, mm: MmStruct | None = None) -> Process:
+        """Make a process, with an empty address space unless one is given."""
+        pid = self._next_pid
+        self._next_pid += 1 + self.kernel.random.randrange(5)
+        process = Process(Task(pid, pid, comm, pid % self.cpus), mm or self.kernel.make_mm())
+        self.processes[pid] = process
+        return process
+
+    def fork(self, parent: Process) -> Process:
+        """fork(2)."""
+        child = self.spawn(parent.comm)
+        parent.mm.fork(child.mm)
+        return child
+
+    def exit(self, process: Process) -> None:
+        """exit(2)."""
+        del self.processes[process.pid]
+        self.kernel.release_mm(process.mm)

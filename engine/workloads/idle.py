@@ -1,0 +1,16 @@
+"""Processes that sleep; khugepaged never hears of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.machine import Machine
+
+_HEAP = 0x555555600000
+_SMALL = 0x21000
+
+
+def begin(machine: Machine) -> None:
+    for comm in ("init", "sshd", "bash"):
+        machine.spawn(comm).mm.mmap(_HEAP, _SMALL)
