@@ -8,6 +8,7 @@ from tests.tracing.output.lab import OutputLab
 from tracefs_fuse.tracing.kallsyms import MARKER_ADDRESS
 from tracefs_fuse.tracing.output.context import flags_text
 from tracefs_fuse.tracing.source import Task
+from tracefs_fuse.tracing.synthetic import SyntheticEvent
 from tracefs_fuse.tracing.versions import VERSIONS
 
 SHELL = Task(92, 92, "sh")
@@ -214,7 +215,7 @@ def test_pointers_are_hashed_unless_told_otherwise() -> None:
     ]
 
 
-def test_what_does_not_fit_into_the_line_buffer_is_left_out() -> None:
+def test_bytes_that_do_not_fit_into_the_line_buffer_are_left_out() -> None:
     """A stock kernel's line of 4000 raw bytes: 66 characters and 2696 times three, no newline."""
     lab = OutputLab()
     lab.mark_raw(b"x" * 4000, TIMES[0], Task(138, 138, "dd"))
@@ -223,3 +224,19 @@ def test_what_does_not_fit_into_the_line_buffer_is_left_out() -> None:
     assert len(line) == 66 + 3 * 2696
     assert line.endswith("buf:" + " 78" * 2696)
     assert rest.endswith("tracing_mark_write: next")
+
+
+def test_fields_that_do_not_fit_into_the_line_buffer_are_left_out() -> None:
+    """A stock 6.1's line of 15 strings of 251 characters each: 14 of them and a mark."""
+    lab = OutputLab("6.1")
+    names = [f"abcdefghijklmnopqrstuvwxyz_{number}" for number in range(10, 25)]
+    lab.tracing.synthetic.write("big " + "".join(f"char[] {name};" for name in names))
+    file = lab.top.files["synthetic", "big"]
+    file.enable()
+    event = file.event
+    assert isinstance(event, SyntheticEvent)
+    value = b"x" * 251
+    lab.tracing.generate(event, SHELL, [value] * len(names))
+    (line,) = lab.lines()
+    assert len(line) == 4018
+    assert line.endswith(f"{names[13]}={value.decode()} [LINE TOO BIG]")

@@ -157,7 +157,8 @@ _SWITCH_ARGUMENTS = ", ".join(
     )
 )
 
-_ARGUMENTS = {"6.18": (("unsigned long[]", "args"),), "7.3": (("unsigned long[]", "args"),)}
+_ARGUMENTS = (("unsigned long[]", "args"),)
+_WITH_ARGUMENTS = frozenset({"6.18", "7.3"})
 """Versions that record the arguments of functions."""
 
 _DEPTH = {"6.1": ("int", "%d"), "6.12": ("int", "%d")}
@@ -167,7 +168,7 @@ _ENTRY_DEPTH = {**_DEPTH, "7.3": ("unsigned long", "%lu")}
 
 
 def _entries(version: str) -> tuple[_Entry, ...]:
-    arguments = _ARGUMENTS.get(version, ())
+    arguments = _ARGUMENTS if version in _WITH_ARGUMENTS else ()
     entry_depth, entry_format = _ENTRY_DEPTH.get(version, _UNSIGNED_DEPTH)
     exit_depth, exit_format = _DEPTH.get(version, _UNSIGNED_DEPTH)
     return (

@@ -170,14 +170,16 @@ def _messages_only(array: TraceArray, line: Line) -> Line:
 def _limited(line: Line, size: int) -> Line:
     """What doesn't fit into the line buffer is left out.
 
-    Text that is printed at once fits as a whole or not at all: a byte in hexadecimal, a field.
+    Text that is printed at once fits as a whole or not at all: a byte in hexadecimal with the
+    blank before it, which leaves no room for the mark, or a field with the blank behind it.
     """
 
     def limited(entry: Entry, number: int, next_stamp: int) -> str:
         text = line(entry, number, next_stamp)
         if len(text) < size:
             return text
-        text = text[: text.rindex(" ", 0, size)]
-        return text + _TOO_BIG if len(text) + len(_TOO_BIG) < size else text
+        end = text.rindex(" ", 0, size)
+        marked = text[: end + 1] + _TOO_BIG
+        return marked if len(marked) < size else text[:end]
 
     return limited

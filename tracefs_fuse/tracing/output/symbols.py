@@ -5,11 +5,10 @@ Modelled after seq_print_ip_sym() (kernel/trace/trace_output.c).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 
+from tracefs_fuse.tracing.events.ftrace import SymbolText
 from tracefs_fuse.tracing.kallsyms import symbol, symbol_name
-
-SymbolText = Callable[[int], str]
 
 
 def symbol_text_of(options: Container[str]) -> SymbolText:
