@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import NoReturn
 
 from tracefs_fuse.cli import mount, unmount
 from tracefs_fuse.cli.problems import Problem
@@ -11,9 +12,16 @@ from tracefs_fuse.cli.problems import Problem
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tracefs-fuse",
         description=_DESCRIPTION,
         epilog="example: tracefs-fuse mount /tmp/lab",

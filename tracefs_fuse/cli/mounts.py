@@ -91,7 +91,11 @@ def _unescaped(word: str) -> str:
 
 
 def mount_at(folder: Path) -> Mount | None:
-    """The mount on a folder, if any; works on a dead one too."""
-    path = os.path.join(os.path.realpath(folder.parent), folder.name)
-    found = [mount for mount in mounts() if mount.folder == path]
-    return found[-1] if found else None
+    """The mount on a folder, if any; works on a dead one too.
+
+    A link to the folder is only followed when nothing is mounted on the name itself, for even
+    looking at a mount can take for ever when its daemon hangs.
+    """
+    there = {mount.folder: mount for mount in mounts()}
+    named = os.path.join(os.path.realpath(folder.parent), folder.name)
+    return there.get(named) or there.get(os.path.realpath(named))

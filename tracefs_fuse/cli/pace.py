@@ -9,22 +9,38 @@ from __future__ import annotations
 
 import threading
 import time
-
-from engine import Machine
+from typing import Protocol
 
 _BUDGET = 0.05
 """Seconds of real time that one catching up may take."""
 
-_REST = 0.02
-"""Seconds left to others after a catching up that did not get to its end."""
+_REST = 0.01
+"""Least seconds between two wakings: leaves time to others, and takes together what falls due
+close together."""
 
 _SECOND = 1_000_000_000
+
+
+class MachineLike(Protocol):
+    """What is paced; see :class:`engine.Machine`."""
+
+    lock: threading.RLock
+
+    @property
+    def now(self) -> int:
+        """Virtual time in ns."""
+
+    def run_until(self, moment: int, *, budget: float) -> None:
+        """Do what is due by then, for so many seconds of real time at most."""
+
+    def next_due(self) -> int | None:
+        """When something falls due next."""
 
 
 class Pace:
     """Runs a machine at so many virtual seconds a real second."""
 
-    def __init__(self, machine: Machine, speed: float) -> None:
+    def __init__(self, machine: MachineLike, speed: float) -> None:
         self._machine = machine
         self._speed = speed
         self._real_start = time.monotonic_ns()
