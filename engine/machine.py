@@ -33,7 +33,7 @@ class Task:
     cpu: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """One emulated process."""
 

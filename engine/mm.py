@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.kernel import Kernel
 
 MAPPED = PRESENT | YOUNG
+PAGE_KB = PAGE_SIZE >> 10
 
 
 @dataclass
@@ -33,6 +34,22 @@ class Vma:
     locked: bool = False
     has_anon_vma: bool = False
     """Something in it was faulted in."""
+
+
+@dataclass
+class VmaUsage:
+    """How a mapping is filled, in kB."""
+
+    rss: int = 0
+    pss: int = 0
+    """Each page divided by how many processes map it."""
+
+    shared: int = 0
+    referenced: int = 0
+    huge: int = 0
+    """Mapped as huge pages."""
+
+    swap: int = 0
 
 
 Pmd = PageTable | Folio
@@ -72,6 +89,30 @@ class MmStruct:
             high = min(end, base + HPAGE_PMD_SIZE) - base
             yield base, low // PAGE_SIZE, high // PAGE_SIZE
             base += HPAGE_PMD_SIZE
+
+    def usage(self, vma: Vma) -> VmaUsage:
+        """smap_gather_stats(): what a mapping holds."""
+        usage = VmaUsage()
+        pss = 0.0
+        for base, first, last in self._ranges(vma.start, vma.end):
+            pmd = self.pmds.get(base)
+            if isinstance(pmd, Folio):
+                size = (last - first) * PAGE_KB
+                usage.rss += size
+                usage.huge += size
+                usage.referenced += size
+                usage.shared += size if len(pmd.mms) > 1 else 0
+                pss += size / len(pmd.mms)
+            elif pmd is not None:
+                states = pmd.states[first:last]
+                usage.swap += PAGE_KB * sum(1 for state in states if state & SWAP)
+                usage.referenced += PAGE_KB * sum(1 for state in states if state & YOUNG)
+                folios = [f for index, f in pmd.folios.items() if first <= index < last]
+                usage.rss += PAGE_KB * len(folios)
+                usage.shared += PAGE_KB * sum(1 for folio in folios if len(folio.mms) > 1)
+                pss += sum(PAGE_KB / len(folio.mms) for folio in folios)
+        usage.pss = int(pss)
+        return usage
 
     # -- mappings --------------------------------------------------------------------------
 
