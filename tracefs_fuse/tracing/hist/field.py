@@ -175,7 +175,8 @@ class HistField:
             text += self.plain_name()
         if not flags & (F.REFERENCE | F.EXPRESSION | F.STACKTRACE):
             text += self.modifier()
-        return f"{text}={self.buckets}" if self.buckets else text
+        signed = self.buckets - (self.buckets >> 63 << 64)
+        return f"{text}={signed}" if self.buckets else text
 
     def described_key(self, version: KernelVersion) -> str:
         """The field in the list of keys."""

@@ -7,9 +7,10 @@ Modelled after event_hist_trigger_parse(), hist_register_trigger() and hist_unre
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.compose import Namespace
+from tracefs_fuse.tracing.compose import Namespace, indented
 from tracefs_fuse.tracing.filter import Filter, parse_filter
 from tracefs_fuse.tracing.filter.errors import FilterError
 from tracefs_fuse.tracing.hist.actions import create_actions, destroy_actions, parse_action
@@ -18,6 +19,7 @@ from tracefs_fuse.tracing.hist.errors import HistError, HistLog
 from tracefs_fuse.tracing.hist.histogram import Histogram
 from tracefs_fuse.tracing.hist.update import UpdateComposer
 from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.triggers.on_event import SwitchHist
 from tracefs_fuse.tracing.triggers.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -46,13 +48,20 @@ class HistTrigger(Trigger):
         return f"{self.histogram.described()}{condition} [{state}]"
 
     def compose(self, namespace: Namespace) -> list[str]:
-        if self.paused:
+        if self.paused and not self._switches_itself():
             self.needs = frozenset()
             return []
         composer = UpdateComposer(self.histogram, self.file, namespace)
         lines = composer.lines()
         self.needs = frozenset(composer.needs)
+        if self._switches_itself():
+            lines = [f"if not {namespace.bind(self, 'hist')}.paused:", *indented(lines)]
         return lines
+
+    def _switches_itself(self) -> bool:
+        """The event has a trigger that may pause the histogram while the event happens."""
+        switches = (t for t in self.file.triggers if isinstance(t, SwitchHist))
+        return any(switch.target is self.file for switch in switches)
 
     def unregistered(self) -> None:
         """event_hist_trigger_free(): the last user of a histogram frees it."""
@@ -120,9 +129,10 @@ def _run_command(file: EventFile, parameters: str, log: HistLog, *, remove: bool
 
 
 def _remove_helpers(histogram: Histogram) -> None:
-    """unregister_field_var_hists()."""
+    """unregister_field_var_hists(): one that another histogram came to use stays."""
     for file, command in histogram.helpers:
-        write_hist_trigger(file, command, remove=True)
+        with suppress(OSError):
+            write_hist_trigger(file, command, remove=True)
 
 
 def _parse_condition(file: EventFile, condition: str | None) -> Filter | None:
