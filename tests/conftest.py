@@ -11,13 +11,16 @@ import pytest
 
 from tracefs_fuse.cli.problems import Problem, check_machine
 
+ROOT = Path(__file__).parents[1]
 TRACEFS_FUSE = [sys.executable, "-m", "tracefs_fuse.cli"]
 
 MountLab = Callable[..., Path]
 """Mounts a lab with command-line options; returns the folder."""
 
 
-def run_command(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run_command(
+    *arguments: str | Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ``tracefs-fuse`` with arguments."""
     return subprocess.run(
         [*TRACEFS_FUSE, *map(str, arguments)],
@@ -25,17 +28,24 @@ def run_command(*arguments: str | Path, **options: object) -> subprocess.Complet
         text=True,
         timeout=60,
         check=False,
-        **options,  # type: ignore[call-overload]
+        cwd=ROOT,
+        env=env,
     )
 
 
 @pytest.fixture
-def mount_lab(tmp_path: Path) -> Iterator[MountLab]:
-    """Mount labs that end with the test."""
+def machine_can_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skips the test where FUSE can't be used; logs of labs go to the test's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     try:
         check_machine()
     except Problem as problem:
         pytest.skip(str(problem))
+
+
+@pytest.fixture
+def mount_lab(machine_can_mount: None, tmp_path: Path) -> Iterator[MountLab]:
+    """Mount labs that end with the test."""
     folders: list[Path] = []
 
     def mount(*options: str) -> Path:

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tracefs_fuse.cli.mounts import mount_at
-from tracefs_fuse.cli.problems import Problem, check_machine
-
-ROOT = Path(__file__).parents[2]
 
 
 class Sample:
@@ -49,11 +47,7 @@ class Sample:
 
 
 @pytest.fixture
-def sample(tmp_path: Path) -> Iterator[Sample]:
-    try:
-        check_machine()
-    except Problem as problem:
-        pytest.skip(str(problem))
+def sample(machine_can_mount: None, tmp_path: Path) -> Iterator[Sample]:
     folder = tmp_path / "sample"
     folder.mkdir()
     served = Sample(folder)

@@ -1,0 +1,89 @@
+"""Virtual time in step with real time, on a machine that only keeps appointments."""
+
+from __future__ import annotations
+
+import threading
+
+from tracefs_fuse.cli.pace import Pace
+
+SECOND = 1_000_000_000
+PATIENCE = 20.0
+
+
+class Appointments:
+    """Notes when it did what was due, in virtual time; says so by an event."""
+
+    def __init__(self, *due: int) -> None:
+        self.lock = threading.RLock()
+        self.now = 0
+        self.due = sorted(due)
+        self.kept: list[int] = []
+        self.all_kept = threading.Event()
+
+    def next_due(self) -> int | None:
+        return self.due[0] if self.due else None
+
+    def run_until(self, moment: int, *, budget: float) -> None:
+        while self.due and self.due[0] <= moment:
+            self.now = max(self.now, self.due[0])
+            self.kept.append(self.due.pop(0))
+        self.now = max(self.now, moment)
+        if not self.due:
+            self.all_kept.set()
+
+
+class Slow(Appointments):
+    """Never gets further than a virtual second in one budget."""
+
+    def run_until(self, moment: int, *, budget: float) -> None:
+        super().run_until(min(moment, self.now + SECOND), budget=budget)
+
+
+def test_what_falls_due_is_done_without_anybody_asking() -> None:
+    machine = Appointments(1 * SECOND, 2 * SECOND, 40 * SECOND)
+    pace = Pace(machine, speed=100)
+    pace.start()
+    assert machine.all_kept.wait(PATIENCE)
+    pace.stop()
+    assert machine.kept == [1 * SECOND, 2 * SECOND, 40 * SECOND]
+
+
+def test_a_request_may_make_something_due_earlier() -> None:
+    machine = Appointments(10**6 * SECOND)
+    pace = Pace(machine, speed=1)
+    pace.start()
+    with machine.lock:
+        pace.catch_up()
+        machine.due = [machine.now + SECOND // 100]
+        pace.settle()
+    assert machine.all_kept.wait(PATIENCE)
+    pace.stop()
+
+
+def test_an_idle_machine_can_be_given_work() -> None:
+    machine = Appointments()
+    pace = Pace(machine, speed=1)
+    pace.start()
+    assert machine.all_kept.wait(PATIENCE)
+    with machine.lock:
+        machine.all_kept.clear()
+        pace.catch_up()
+        machine.due = [machine.now + SECOND // 100]
+        pace.settle()
+    assert machine.all_kept.wait(PATIENCE)
+    pace.stop()
+
+
+def test_debt_is_not_piled_up() -> None:
+    """A machine that is too slow falls behind; it does not race once it could."""
+    machine = Slow(10**9 * SECOND)
+    pace = Pace(machine, speed=10**6)
+    with machine.lock:
+        for _ in range(3):
+            pace.catch_up()
+        assert machine.now == 3 * SECOND
+    eager = Appointments(10**9 * SECOND)
+    pace = Pace(eager, speed=10**6)
+    with eager.lock:
+        pace.catch_up()
+        assert eager.now > 0
