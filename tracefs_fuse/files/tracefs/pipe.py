@@ -34,6 +34,7 @@ class TracePipe(File):
 
 class _OpenPipe(OpenFile):
     pollable = True
+    seekable = False
 
     def __init__(self, array: TraceArray, cpus: frozenset[int]) -> None:
         self._array = array
