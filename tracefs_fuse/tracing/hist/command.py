@@ -49,6 +49,15 @@ SYM_OFFSET_PROTECTED = ".symXoffset"
 
 
 @dataclass
+class Definition:
+    """A variable and its expression."""
+
+    name: str
+    expression: str
+    """While it is parsed, and from then on, only the part before the first operator is left."""
+
+
+@dataclass
 class Command:
     """The items of a command (struct hist_trigger_attrs), each a text still to be parsed."""
 
@@ -69,8 +78,8 @@ class Command:
     condition: str | None = None
     """The text of the filter."""
 
-    variables: list[tuple[str, str]] = field(default_factory=list)
-    """Names and expressions, which :meth:`define` finds in the assignments."""
+    variables: list[Definition] = field(default_factory=list)
+    """What :meth:`define` finds in the assignments."""
 
     @property
     def only_changes(self) -> bool:
@@ -86,7 +95,7 @@ class Command:
                     raise log.refused(HistError.MALFORMED_ASSIGNMENT, name)
                 if len(self.variables) == MAX_VARIABLES:
                     raise log.refused(HistError.TOO_MANY_VARS, name)
-                self.variables.append((name, expression))
+                self.variables.append(Definition(name, expression))
 
 
 def parse_command(parameters: str, log: HistLog, version: KernelVersion) -> Command:

@@ -10,6 +10,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.field import U64
+from tracefs_fuse.tracing.hist.command import Definition
 from tracefs_fuse.tracing.hist.errors import HistError
 from tracefs_fuse.tracing.hist.field import F, FieldFlag, HistField, parse_field
 from tracefs_fuse.tracing.hist.variables import create_alias, local_field_var_ref, parse_var_ref
@@ -30,8 +31,10 @@ UNARY_MINUS = "-()"
 class ExpressionParser:
     """Parses one key, value or variable of a histogram."""
 
-    def __init__(self, histogram: Histogram) -> None:
+    def __init__(self, histogram: Histogram, definition: Definition | None = None) -> None:
+        """definition: of the variable that is parsed, which is cut along with its expression."""
         self._histogram = histogram
+        self._definition = definition
         self._event = histogram.file.event
         self._version = histogram.file.array.tracing.version
         self._log = histogram.log
@@ -52,6 +55,7 @@ class ExpressionParser:
         if operator == UNARY_MINUS:
             return self._parse_unary(text, flags, variable)
         left, right = text[:at], text[at + 1 :]
+        self._cut_definition(text, left)
         if not left or not right:
             raise refuse(errno.EINVAL)
         first = self._operand(left)
@@ -65,6 +69,7 @@ class ExpressionParser:
         system, event, name = "", "", text
         if text.count(".") > 1:
             system, event, name = text.split(".", 2)
+            self._cut_definition(text, system)
         definition = local_field_var_ref(self._histogram, system, event, name)
         if definition is None:
             reference = parse_var_ref(self._histogram, system, event, name)
@@ -82,6 +87,11 @@ class ExpressionParser:
             result.type, result.size, result.signed = "char[]", 256, False
         return result
 
+    def _cut_definition(self, text: str, start: str) -> None:
+        """Leave only the start of a definition, if this text is what there is of it."""
+        if self._definition is not None and self._definition.expression == text:
+            self._definition.expression = start
+
     def _constant(self, text: str, flags: FieldFlag, variable: str | None) -> HistField:
         """parse_const()."""
         try:
@@ -98,6 +108,8 @@ class ExpressionParser:
 
     def _parse_unary(self, text: str, flags: FieldFlag, variable: str | None) -> HistField:
         """parse_unary(): only ``-(EXPRESSION)``."""
+        if self._operators > _MAX_OPERATORS:
+            raise self._log.refused(HistError.TOO_MANY_SUBEXPR, text)
         inner = text[1:]
         if "(" not in inner:
             raise refuse(errno.EINVAL)

@@ -144,8 +144,8 @@ class HistField:
         """hist_field_name(): without modifier."""
         if self.field is not None:
             return self.field.name
-        if F.ALIAS in self.flags:
-            return self.operands[0].plain_name()
+        if self.flags & (F.ALIAS | F.LOG2 | F.BUCKETS):
+            return self.operands[0].plain_name() if self.operands else ""
         if self.flags & (F.EXPRESSION | F.REFERENCE | F.STACKTRACE):
             return self.qualifier + self.name
         for flag, name in _NAMES_WITHOUT_FIELD:
@@ -234,7 +234,7 @@ def parse_field(
     if name not in _SPECIAL and field is not None:
         special = _GENERIC.get(field.kind, "")
     if special in version.hist_special_fields:
-        flags |= _SPECIAL[special]
+        flags |= _SPECIAL[special] | (F.STRING if special == "common_comm" else F.NONE)
         field = _special_field(name, special, field, flags, version)
         if field is not None and field.kind is Kind.STACKTRACE and F.KEY in flags:
             if dot:

@@ -10,7 +10,7 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tracefs_fuse.tracing.hist.command import Command
+from tracefs_fuse.tracing.hist.command import Command, Definition
 from tracefs_fuse.tracing.hist.errors import HistError, HistLog
 from tracefs_fuse.tracing.hist.expression import ExpressionParser
 from tracefs_fuse.tracing.hist.field import (
@@ -87,6 +87,7 @@ class Histogram:
         self._create_values()
         self._create_variables()
         self._create_keys()
+        command.variables.clear()  # what actions refer to is no longer replaced by definitions
         self.sort_keys = list(self._sort_keys())
 
     @property
@@ -117,11 +118,12 @@ class Histogram:
         for slot, value in enumerate(self.values):
             value.slot = slot
 
-    def _create_value(self, text: str, variable: str | None = None) -> HistField:
-        """__create_val_field(): a value, or a variable if it has a name."""
-        flags = F.NONE if variable is None else F.VARIABLE
-        field = ExpressionParser(self).parse(text, flags, variable)
-        if variable is not None:
+    def _create_value(self, text: str, definition: Definition | None = None) -> HistField:
+        """__create_val_field(): a value, or a variable if it is defined as one."""
+        flags = F.NONE if definition is None else F.VARIABLE
+        name = definition.name if definition is not None else None
+        field = ExpressionParser(self, definition).parse(text, flags, name)
+        if definition is not None:
             illegal = NOT_ON_VARIABLES
         elif self.version.hist_value_percent:
             illegal = NOT_ON_VALUES
@@ -133,10 +135,10 @@ class Histogram:
 
     def _create_variables(self) -> None:
         """create_var_fields()."""
-        for name, expression in self.command.variables:
-            if not self.remove and find_var(self, name) is not None:
-                raise self.log.refused(HistError.DUPLICATE_VAR, name)
-            variable = self._create_value(expression, name)
+        for definition in self.command.variables:
+            if not self.remove and find_var(self, definition.name) is not None:
+                raise self.log.refused(HistError.DUPLICATE_VAR, definition.name)
+            variable = self._create_value(definition.expression, definition)
             variable.slot = self.new_slot()
             self.variables.append(variable)
 

@@ -95,10 +95,11 @@ def local_field_var_ref(histogram: Histogram, system: str, event: str, name: str
         return None
     if not name.startswith("$"):
         return None
-    for variable, expression in histogram.command.variables:
-        is_plain = not any(c in expression for c in _OPERATORS) and not expression.startswith("$")
-        if is_plain and variable == name[1:]:
-            return expression
+    for definition in histogram.command.variables:
+        text = definition.expression
+        is_plain = not any(c in text for c in _OPERATORS) and not text.startswith("$")
+        if is_plain and definition.name == name[1:]:
+            return text
     return None
 
 
