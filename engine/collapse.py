@@ -47,12 +47,15 @@ class _Limits:
     shared: int = HPAGE_PMD_NR
 
     @classmethod
-    def of(cls, kernel: Kernel, *, khugepaged: bool) -> _Limits:
-        """Those of the knobs for khugepaged, none for MADV_COLLAPSE."""
+    def of(cls, kernel: Kernel, vma: Vma, *, khugepaged: bool) -> _Limits:
+        """Those of the knobs for khugepaged, none for MADV_COLLAPSE; userfaultfd wants no holes."""
         knobs = kernel.thp.khugepaged
-        if not khugepaged:
-            return cls()
-        return cls(knobs.max_ptes_none, knobs.max_ptes_swap, knobs.max_ptes_shared)
+        limits = cls()
+        if khugepaged:
+            limits = cls(knobs.max_ptes_none, knobs.max_ptes_swap, knobs.max_ptes_shared)
+        if vma.uffd_wp:
+            limits.none = 0
+        return limits
 
 
 @dataclass
@@ -91,12 +94,15 @@ def collapse_scan_pmd(
     if isinstance(found, ScanResult):
         attempt.result = found
     else:
-        attempt.result, attempt.looked_at = _scan(kernel, found, count, khugepaged=khugepaged)
+        limits = _Limits.of(kernel, vma, khugepaged=khugepaged)
+        attempt.result, attempt.looked_at = _scan(
+            kernel, found, count, limits, khugepaged=khugepaged
+        )
         failing = count.folio if attempt.result in _NAMES_FOLIO else None
     if attempt.result is _R.SUCCEED:
         attempt.lock_dropped = True
         attempt.result = collapse_huge_page(
-            kernel, mm, address, count.referenced, count.unmapped, khugepaged=khugepaged
+            kernel, mm, address, count, limits, khugepaged=khugepaged
         )
     named = failing if version.pfn_of_failure_only else count.folio
     kernel.trace.mm_khugepaged_scan_pmd(
@@ -118,10 +124,9 @@ _NAMES_FOLIO = frozenset(
 
 
 def _scan(
-    kernel: Kernel, table: PageTable, count: _Count, *, khugepaged: bool
+    kernel: Kernel, table: PageTable, count: _Count, limits: _Limits, *, khugepaged: bool
 ) -> tuple[ScanResult, int]:
     """The loop over the entries: result, and how many were looked at."""
-    limits = _Limits.of(kernel, khugepaged=khugepaged)
     version = kernel.version
     for index, state in enumerate(table.states):
         result = _scan_entry(kernel, table, index, state, count, limits, khugepaged=khugepaged)
@@ -186,10 +191,10 @@ def _is_shared(folio: Folio) -> bool:
 
 
 def collapse_huge_page(
-    kernel: Kernel, mm: MmStruct, address: int, referenced: int, unmapped: int, *, khugepaged: bool
+    kernel: Kernel, mm: MmStruct, address: int, found: _Count, limits: _Limits, *, khugepaged: bool
 ) -> ScanResult:
-    """Allocate a huge page and move the range into it."""
-    result = _collapse(kernel, mm, address, referenced, unmapped, khugepaged=khugepaged)
+    """Allocate a huge page and move the range into it; ``found`` is what the scan counted."""
+    result = _collapse(kernel, mm, address, found, limits, khugepaged=khugepaged)
     kernel.trace.mm_collapse_huge_page(
         mm.address,
         int(result is _R.SUCCEED),
@@ -200,7 +205,13 @@ def collapse_huge_page(
 
 
 def _collapse(
-    kernel: Kernel, mm: MmStruct, address: int, referenced: int, unmapped: int, *, khugepaged: bool
+    kernel: Kernel,
+    mm: MmStruct,
+    address: int,
+    scanned: _Count,
+    limits: _Limits,
+    *,
+    khugepaged: bool,
 ) -> ScanResult:
     huge = kernel.memory.allocate(HPAGE_PMD_ORDER)
     if huge is None:
@@ -212,9 +223,9 @@ def _collapse(
     if result is _R.SUCCEED and isinstance(found, ScanResult):
         result = found
     if result is _R.SUCCEED and isinstance(found, PageTable):
-        if unmapped:
-            _swapin(kernel, mm, found, referenced)
-        result = _isolate(kernel, found, khugepaged=khugepaged)
+        if scanned.unmapped:
+            _swapin(kernel, mm, found, scanned.referenced)
+        result = _isolate(kernel, found, limits, khugepaged=khugepaged)
         if result is _R.SUCCEED:
             kernel.spend(_COLLAPSE_COST + kernel.random.randrange(_COLLAPSE_COST))
             for index in range(HPAGE_PMD_NR):
@@ -249,10 +260,10 @@ def _swapin(kernel: Kernel, mm: MmStruct, table: PageTable, referenced: int) -> 
     )
 
 
-def _isolate(kernel: Kernel, table: PageTable, *, khugepaged: bool) -> ScanResult:
+def _isolate(kernel: Kernel, table: PageTable, limits: _Limits, *, khugepaged: bool) -> ScanResult:
     """__collapse_huge_page_isolate(): the same checks again, with the pages held."""
     count = _Count()
-    result, _ = _scan(kernel, table, count, khugepaged=khugepaged)
+    result, _ = _scan(kernel, table, count, limits, khugepaged=khugepaged)
     if result is _R.EXCEED_SWAP_PTE:
         result = _R.PTE_NON_PRESENT
     kernel.trace.mm_collapse_huge_page_isolate(

@@ -15,6 +15,7 @@ class Folio:
     """Pages that are allocated, mapped and freed as one."""
 
     __slots__ = (
+        "deferred_split",
         "extra_references",
         "lazyfree",
         "locked",
@@ -39,6 +40,9 @@ class Folio:
 
         self.extra_references = 0
         """References that are not mappings: pins, mostly."""
+
+        self.deferred_split = False
+        """A large folio of which some page was unmapped."""
 
         self.on_lru = True
         self.locked = False
@@ -69,6 +73,7 @@ class PhysicalMemory:
         self._free_pages: list[int] = []
         self._free_huge: list[int] = []
         self.huge_pages_left = huge_pages
+        self.has_swap = True
 
     def allocate(self, order: int = 0) -> Folio | None:
         """A folio of order 0 or 9; None when there is no huge page."""

@@ -21,16 +21,25 @@ _MM_SLOTS = 1 << 20
 class Kernel:
     """One machine's kernel, as far as huge pages are concerned."""
 
-    def __init__(self, version: EngineVersion, spend: Callable[[int], None], seed: int = 0) -> None:
-        """spend: lets virtual nanoseconds pass for work that is done."""
+    def __init__(
+        self,
+        version: EngineVersion,
+        spend: Callable[[int], None],
+        migrate: Callable[[], None],
+        seed: int = 0,
+    ) -> None:
+        """spend: lets virtual nanoseconds pass for work that is done.
+
+        migrate: khugepaged may wake on another CPU.
+        """
         self.version = version
         self.spend = spend
         self.random = random.Random(seed)
         self.memory = PhysicalMemory()
-        self.thp = TransparentHugepage()
+        self.thp = TransparentHugepage(version)
         self.vmstat = vmstat.counters(underused=version.counts_underused)
         self.trace = Tracepoints()
-        self.khugepaged = Khugepaged(self)
+        self.khugepaged = Khugepaged(self, migrate)
         self._addresses: set[int] = set()
 
     def count(self, name: str, by: int = 1) -> None:

@@ -6,7 +6,7 @@ collapse_scan_mm_slot().
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,10 @@ class Progress:
 class Khugepaged:
     """The daemon and its list of address spaces."""
 
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, kernel: Kernel, migrate: Callable[[], None]) -> None:
+        """migrate: the thread may wake on another CPU."""
         self._kernel = kernel
+        self._migrate = migrate
         self.scan = KhugepagedScan()
         self.sleep: Sleep | None = None
         """The sleep it is in, when it is."""
@@ -115,6 +117,7 @@ class Khugepaged:
         self.sleep = Sleep(None if milliseconds is None else milliseconds * _MILLISECOND)
         yield self.sleep
         self.sleep = None
+        self._migrate()
 
     def _wait_work(self) -> Generator[Sleep, None, None]:
         knobs, thp = self._kernel.thp.khugepaged, self._kernel.thp

@@ -64,11 +64,13 @@ class Machine:
         self.lock = lock if lock is not None else threading.RLock()
         self.cpus = cpus
         self._scheduler = Scheduler(_BOOT, Task(0, 0, "swapper"))
-        self.kernel = Kernel(VERSIONS[version], self._scheduler.spend, seed)
+        self._khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged")
+        self.kernel = Kernel(
+            VERSIONS[version], self._scheduler.spend, self._migrate_khugepaged, seed
+        )
         self.processes: dict[int, Process] = {}
         self._next_pid = _FIRST_PID
-        khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged")
-        self.start(khugepaged, self.kernel.khugepaged.run())
+        self.start(self._khugepaged, self.kernel.khugepaged.run())
         WORKLOADS[workload].begin(self)
 
     # -- what is seen from outside ---------------------------------------------------------
@@ -123,6 +125,9 @@ class Machine:
     def start(self, task: Task, thread: Thread) -> None:
         """Begin a thread of virtual time."""
         self._scheduler.start(task, thread)
+
+    def _migrate_khugepaged(self) -> None:
+        self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)
 
     def spawn(self, comm: str, mm: MmStruct | None = None) -> Process:
         """Make a process, with an empty address space unless one is given."""

@@ -6,12 +6,24 @@ of mm/ that change page tables: faults, fork, madvise, munmap, swapping.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
-from engine.page_table import DIRTY, PRESENT, SWAP, WRITE, YOUNG, ZERO, PageTable
+from engine.page_table import (
+    DIRTY,
+    NONE,
+    PRESENT,
+    SWAP,
+    UFFD_WP,
+    WRITE,
+    YOUNG,
+    ZERO,
+    PageTable,
+)
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
@@ -20,20 +32,34 @@ MAPPED = PRESENT | YOUNG
 PAGE_KB = PAGE_SIZE >> 10
 
 
+def refuse(code: int) -> OSError:
+    """An error with the kernel's errno."""
+    return OSError(code, os.strerror(code))
+
+
 @dataclass
 class Vma:
     """One mapping of anonymous memory: [start, end)."""
 
     start: int
     end: int
+    readable: bool = True
     writable: bool = True
     hugepage: bool = False
     """madvise(MADV_HUGEPAGE) was given."""
 
     nohugepage: bool = False
     locked: bool = False
+    uffd_wp: bool = False
+    """Registered with userfaultfd for write protection."""
+
     has_anon_vma: bool = False
     """Something in it was faulted in."""
+
+    def may_merge(self, other: Vma) -> bool:
+        """vma_merge(): the next mapping goes on where this one ends, in the same way."""
+        flags = replace(other, start=self.start, end=self.end, has_anon_vma=self.has_anon_vma)
+        return self.end == other.start and self == flags
 
 
 @dataclass
@@ -129,28 +155,118 @@ class MmStruct:
         self.kernel.khugepaged.enter_vma(self, vma)
 
     def munmap(self, start: int, end: int) -> None:
-        self.dontneed(start, end)
-        for base, first, last in list(self._ranges(start, end)):
+        self._split_at(start)
+        self._split_at(end)
+        self._zap(start, end)
+        for base, first, last in self._ranges(start, end):
             if last - first == HPAGE_PMD_NR:
                 self.pmds.pop(base, None)
-        kept = []
+        self.vmas = [vma for vma in self.vmas if vma.end <= start or vma.start >= end]
+
+    def change(self, start: int, end: int, **flags: bool) -> list[Vma]:
+        """Give the mappings in [start, end) other flags, splitting and merging them.
+
+        Returns the mappings that the range then lies in.  Raises ENOMEM, afterwards, when the range
+        is not mapped throughout.
+        """
+        changed = [vma for vma in self._mapped(start, end) if self._differs(vma, flags)]
+        borders = [(max(start, vma.start), min(end, vma.end)) for vma in changed]
+        for low, high in borders:
+            self._split_at(low)
+            self._split_at(high)
+        for vma in self._mapped(start, end):
+            for name, value in flags.items():
+                setattr(vma, name, value)
+        self._merge()
+        self._require_mapped(start, end)
+        return self._mapped(start, end)
+
+    @staticmethod
+    def _differs(vma: Vma, flags: dict[str, bool]) -> bool:
+        return any(getattr(vma, name) != value for name, value in flags.items())
+
+    def _mapped(self, start: int, end: int) -> list[Vma]:
+        return [vma for vma in self.vmas if vma.start < end and vma.end > start]
+
+    def _require_mapped(self, start: int, end: int) -> None:
+        covered = sum(min(end, v.end) - max(start, v.start) for v in self._mapped(start, end))
+        if covered < end - start:
+            raise refuse(errno.ENOMEM)
+
+    def _split_at(self, address: int) -> None:
+        """__split_vma(): a huge page across the border is mapped by entries from then on."""
         for vma in self.vmas:
-            if vma.start < start < vma.end:
-                kept.append(replace(vma, end=start))
-            if vma.start < end < vma.end:
-                kept.append(replace(vma, start=end))
-            if vma.end <= start or vma.start >= end:
-                kept.append(vma)
-        self.vmas = sorted(kept, key=lambda vma: vma.start)
+            if vma.start < address < vma.end:
+                base = address & -HPAGE_PMD_SIZE
+                if base != address and isinstance(self.pmds.get(base), Folio):
+                    self.split_pmd(base)
+                self.vmas.insert(self.vmas.index(vma) + 1, replace(vma, start=address))
+                vma.end = address
+                return
 
-    def advise_hugepage(self, vma: Vma) -> None:
+    def _merge(self) -> None:
+        merged: list[Vma] = []
+        for vma in self.vmas:
+            if merged and merged[-1].may_merge(vma):
+                merged[-1].end = vma.end
+                merged[-1].has_anon_vma |= vma.has_anon_vma
+                self.kernel.khugepaged.enter_vma(self, merged[-1])
+            else:
+                merged.append(vma)
+        self.vmas = merged
+
+    # -- advice ----------------------------------------------------------------------------
+
+    def advise_hugepage(self, start: int, end: int) -> None:
         """madvise(MADV_HUGEPAGE)."""
-        vma.hugepage, vma.nohugepage = True, False
-        self.kernel.khugepaged.enter_vma(self, vma)
+        try:
+            self.change(start, end, hugepage=True, nohugepage=False)
+        finally:
+            for vma in self._mapped(start, end):
+                self.kernel.khugepaged.enter_vma(self, vma)
 
-    def advise_nohugepage(self, vma: Vma) -> None:
+    def advise_nohugepage(self, start: int, end: int) -> None:
         """madvise(MADV_NOHUGEPAGE)."""
-        vma.hugepage, vma.nohugepage = False, True
+        self.change(start, end, hugepage=False, nohugepage=True)
+
+    def protect(self, start: int, end: int, *, readable: bool, writable: bool) -> None:
+        """mprotect(2)."""
+        self._require_mapped(start, end)
+        self.change(start, end, readable=readable, writable=writable)
+        for _, state, table, index in self._entries(start, end):
+            if state & PRESENT and not writable:
+                table.states[index] &= ~WRITE
+
+    def mlock(self, start: int, end: int) -> None:
+        """mlock(2): keep the pages, and fault in those that are missing."""
+        for vma in self.change(start, end, locked=True):
+            low, high = max(start, vma.start), min(end, vma.end)
+            if not vma.readable:
+                raise refuse(errno.ENOMEM)
+            (self.write if vma.writable else self.read)(low, high)
+
+    def pin(self, start: int, end: int) -> None:
+        """vmsplice(2): hold a reference to each page; missing ones become the page of zeroes."""
+        self.read(start, end)
+        for folio, _, _, _ in self._entries(start, end):
+            if folio is not None:
+                folio.extra_references += 1
+
+    def write_protect(self, start: int, end: int) -> None:
+        """UFFDIO_WRITEPROTECT, on mappings that are registered for it."""
+        for _, state, table, index in self._entries(start, end):
+            if state:
+                table.states[index] = state & ~WRITE | UFFD_WP
+
+    def _entries(self, start: int, end: int) -> Iterator[tuple[Folio | None, int, PageTable, int]]:
+        """Folio, state, page table and index of each entry; huge pages are split first."""
+        for base, first, last in self._ranges(start, end):
+            pmd = self.pmds.get(base)
+            if isinstance(pmd, Folio):
+                pmd = self.split_pmd(base)
+            if pmd is not None:
+                for index in range(first, last):
+                    yield pmd.folios.get(index), pmd.states[index], pmd, index
 
     # -- faults ----------------------------------------------------------------------------
 
@@ -175,7 +291,6 @@ class MmStruct:
             vma = self.find_vma(base + first * PAGE_SIZE)
             if vma is None:
                 continue
-            vma.has_anon_vma = True
             pmd = self._faulted_pmd(vma, base)
             if isinstance(pmd, Folio):
                 continue
@@ -195,6 +310,7 @@ class MmStruct:
             return pmd
         thp = self.kernel.thp
         if thp.allowed(vma, self) and vma.start <= base and base + HPAGE_PMD_SIZE <= vma.end:
+            vma.has_anon_vma = True
             self.kernel.khugepaged.enter_vma(self, vma)
             folio = self.kernel.memory.allocate(HPAGE_PMD_ORDER) if thp.fault_allocates else None
             if folio is not None:
@@ -233,9 +349,12 @@ class MmStruct:
     def unmap_page(self, table: PageTable, index: int) -> None:
         """Clear an entry, whatever it is; a folio that nobody maps any more is freed."""
         folio = table.folios.get(index)
-        table.set(index, 0)
+        table.set(index, NONE)
         if folio is not None:
             self._drop(folio, 1)
+            if folio.order and folio.mapcounts and not folio.deferred_split:
+                folio.deferred_split = True
+                self.kernel.count("thp_deferred_split_page")
 
     def map_huge(self, base: int, folio: Folio) -> None:
         """Map a huge page as a whole."""
@@ -260,7 +379,7 @@ class MmStruct:
         if not isinstance(folio, Folio):
             return folio
         table = PageTable()
-        state = MAPPED | DIRTY | WRITE
+        state = MAPPED | DIRTY | (WRITE if len(folio.mms) == 1 else 0)
         for index in range(HPAGE_PMD_NR):
             self.map_page(table, index, folio, state)
         self._drop(folio, 1)
@@ -271,8 +390,16 @@ class MmStruct:
 
     # -- giving memory back ----------------------------------------------------------------
 
+    def _require_unlocked(self, start: int, end: int) -> None:
+        if any(vma.locked for vma in self._mapped(start, end)):
+            raise refuse(errno.EINVAL)
+
     def dontneed(self, start: int, end: int) -> None:
         """madvise(MADV_DONTNEED): drop the pages, keep the mapping."""
+        self._require_unlocked(start, end)
+        self._zap(start, end)
+
+    def _zap(self, start: int, end: int) -> None:
         for base, first, last in self._ranges(start, end):
             pmd = self.pmds.get(base)
             if isinstance(pmd, Folio):
@@ -282,35 +409,48 @@ class MmStruct:
                     self.kernel.count("nr_anon_transparent_hugepages", -1)
                     continue
                 pmd = self.split_pmd(base)
-            if pmd is not None:
-                for index in range(first, last):
-                    self.unmap_page(pmd, index)
-
-    def page_out(self, start: int, end: int) -> None:
-        """madvise(MADV_PAGEOUT): swap out pages that only this process maps."""
-        for base, first, last in self._ranges(start, end):
-            pmd = self.pmds.get(base)
-            if isinstance(pmd, Folio):
-                pmd = self.split_pmd(base)
             if pmd is None:
                 continue
             for index in range(first, last):
-                folio = pmd.folios.get(index)
-                if folio is not None and len(folio.mms) == 1:
-                    self.unmap_page(pmd, index)
-                    pmd.set(index, SWAP)
+                self.unmap_page(pmd, index)
+            if last - first == HPAGE_PMD_NR and self.kernel.version.reclaims_page_tables:
+                del self.pmds[base]
+
+    def free(self, start: int, end: int) -> None:
+        """madvise(MADV_FREE): the kernel may drop the pages until they are written again."""
+        self._require_unlocked(start, end)
+        for folio, state, table, index in self._entries(start, end):
+            if state & SWAP:
+                table.set(index, NONE)
+            elif folio is not None and len(folio.mms) == 1:
+                folio.lazyfree = True
+                table.states[index] = state & ~(YOUNG | DIRTY)
+
+    def cold(self, start: int, end: int) -> None:
+        """madvise(MADV_COLD): the pages are not in use."""
+        self._require_unlocked(start, end)
+        for folio, state, table, index in self._entries(start, end):
+            if folio is not None and len(folio.mms) == 1:
+                table.states[index] = state & ~YOUNG
+
+    def page_out(self, start: int, end: int) -> None:
+        """madvise(MADV_PAGEOUT): swap out pages that only this process maps."""
+        self._require_unlocked(start, end)
+        if not self.kernel.memory.has_swap:
+            return
+        for folio, _, table, index in self._entries(start, end):
+            if folio is not None and len(folio.mms) == 1 and not folio.extra_references:
+                if folio.lazyfree and not table.states[index] & DIRTY:
+                    self.unmap_page(table, index)
+                else:
+                    self.unmap_page(table, index)
+                    table.set(index, SWAP)
 
     def swap_in(self, table: PageTable, index: int) -> None:
         """do_swap_page() for one entry."""
         folio = self.kernel.memory.allocate()
         assert folio is not None
         self.map_page(table, index, folio, MAPPED | WRITE)
-
-    def cool(self) -> None:
-        """Forget which pages were used: time went by, and reclaim looked."""
-        for pmd in self.pmds.values():
-            if isinstance(pmd, PageTable):
-                pmd.states[:] = bytes(state & ~YOUNG for state in pmd.states)
 
     # -- processes -------------------------------------------------------------------------
 
@@ -338,6 +478,6 @@ class MmStruct:
         self.users = 0
         self.kernel.khugepaged.exit(self)
         for vma in self.vmas:
-            self.dontneed(vma.start, vma.end)
+            self._zap(vma.start, vma.end)
         self.vmas.clear()
         self.pmds.clear()

@@ -6,11 +6,11 @@ sysfs part of mm/khugepaged.c.  Values have been checked by whoever sets them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE
+from engine.versions import EngineVersion
 
 if TYPE_CHECKING:
     from engine.mm import MmStruct, Vma
@@ -46,9 +46,10 @@ class KhugepagedKnobs:
 
 
 class TransparentHugepage:
-    """``transparent_hugepage/``; ``changed`` is called when a mode was set."""
+    """``transparent_hugepage/``."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: EngineVersion) -> None:
+        self._version = version
         self.enabled = "always"
         self.defrag = "madvise"
         self.use_zero_page = True
@@ -60,13 +61,26 @@ class TransparentHugepage:
         self.fault_allocates = True
         """Page faults may make huge pages; without, only khugepaged does."""
 
-        self.changed: Callable[[], None] = lambda: None
-
     @property
     def is_on(self) -> bool:
         """hugepage_pmd_enabled(): khugepaged has something to do."""
-        mode = self.sizes[HPAGE_PMD_ORDER].enabled
-        return mode in ("always", "madvise") or (mode == "inherit" and self.enabled != "never")
+        version, largest = self._version, self.sizes[HPAGE_PMD_ORDER]
+        sizes = self.sizes.values() if version.any_size_keeps_awake else [largest]
+        modes = {size.enabled for size in sizes}
+        return (
+            not modes.isdisjoint({"always", "madvise"})
+            or ("inherit" in modes and self.enabled != "never")
+            or (version.any_size_keeps_awake and self.enabled != "never")
+            or (version.shmem_keeps_awake and self._shmem_is_on(largest.shmem_enabled))
+        )
+
+    def _shmem_is_on(self, mode: str) -> bool:
+        """shmem_hpage_pmd_enabled()."""
+        if self.shmem_enabled == "deny":
+            return False
+        return mode in ("always", "advise", "within_size") or (
+            mode == "inherit" and self.shmem_enabled != "never"
+        )
 
     def allowed(self, vma: Vma, mm: MmStruct) -> bool:
         """thp_vma_allowable_order() for a huge page of anonymous memory, sysfs honoured."""

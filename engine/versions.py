@@ -45,6 +45,15 @@ class EngineVersion:
     leaves_disabled_slot: bool
     """... and its slot is left too."""
 
+    shmem_keeps_awake: bool
+    """khugepaged also runs for shared memory alone."""
+
+    any_size_keeps_awake: bool
+    """khugepaged also runs for huge pages of any size, and while ``enabled`` is not never."""
+
+    reclaims_page_tables: bool
+    """MADV_DONTNEED of a whole range frees its page table."""
+
     counts_underused: bool
     """thp_underused_split_page is counted."""
 
@@ -72,6 +81,9 @@ V6_12 = EngineVersion(
     swapin_returns_result=True,
     tests_disabled=True,
     leaves_disabled_slot=False,
+    shmem_keeps_awake=False,
+    any_size_keeps_awake=False,
+    reclaims_page_tables=False,
     counts_underused=True,
 )
 
@@ -86,7 +98,14 @@ V6_1 = replace(
     counts_underused=False,
 )
 
-V6_18 = replace(V6_12, name="6.18", results=RESULTS_6_18, needs_writable=False)
+V6_18 = replace(
+    V6_12,
+    name="6.18",
+    results=RESULTS_6_18,
+    needs_writable=False,
+    shmem_keeps_awake=True,
+    reclaims_page_tables=True,
+)
 
 V7_3 = replace(
     V6_18,
@@ -95,6 +114,7 @@ V7_3 = replace(
     tracepoints=V6_12.tracepoints | {"mm_khugepaged_scan"},
     pfn_of_failure_only=True,
     counts_ptes=True,
+    any_size_keeps_awake=True,
     none_before_swap=True,
     spares_lazyfree=True,
     leaves_disabled_slot=True,
