@@ -244,6 +244,8 @@ def parse_field(
         return HistField(flags | F.STACKTRACE)
     elif field is None or special or not field.size:
         raise log.refused(HistError.FIELD_NOT_FOUND, name)
+    elif field.kind is Kind.STACK:
+        flags |= F.STACKTRACE
     return _create(flags, field, text, buckets, log)
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.hist.trigger import HistTrigger
 
 _U32 = (1 << 32) - 1
+_AS_NUMBER = F.HEX | F.SYM | F.SYM_OFFSET | F.EXECNAME | F.SYSCALL
+"""Modifiers that show the first word of a key, whatever it is."""
+
 _BAR = 20
 """Characters of a full bar of ``.graph``."""
 
@@ -102,15 +105,13 @@ class _Renderer:
         keys = self._histogram.keys
         sources = ["k"] if len(keys) == 1 else [f"k[{i}]" for i in range(len(keys))]
         texts = [self._key(key, source) for key, source in zip(keys, sources, strict=True)]
-        closing = "}}" if any(F.STACKTRACE in key.flags for key in keys) else " }}"
+        closing = "}}" if any(_is_shown_as_stack(key) for key in keys) else " }}"
         return "{{ " + ", ".join(texts) + closing
 
     def _key(self, key: HistField, source: str) -> str:
         flags = key.flags
         name = key.plain_name()
-        if F.STACKTRACE in flags and not flags & (
-            F.HEX | F.SYM | F.SYM_OFFSET | F.EXECNAME | F.SYSCALL
-        ):
+        if _is_shown_as_stack(key):
             title = key.described_key(self._histogram.version) + ("" if key.field else ":\n")
             return self._literal(title) + f"{{{self._call(_stack_text, source)}}}"
         title = self._literal(f"{name}: ")
@@ -179,6 +180,10 @@ class _Renderer:
         if F.STACKTRACE in variable.flags:
             return f"{title}{{{self._call(_stack_text, source)}}}"
         return f"{title}{{{source} or 0:10}}"
+
+
+def _is_shown_as_stack(key: HistField) -> bool:
+    return F.STACKTRACE in key.flags and not key.flags & _AS_NUMBER
 
 
 def _identity(value: Any) -> Any:
