@@ -6,8 +6,11 @@ read gives the lock up while it waits, and ends when its caller gets a signal or
 An error of ours never reaches the caller as such: it is logged with the request that met it, and
 the caller gets EIO, which no file of the lab answers otherwise.
 
-How writes arrive: one write(2) of up to 128 KiB is one call of the file's ``write``; a larger one
-is cut there, as the kernel cuts what it sends through /dev/fuse.
+How writes arrive: one write(2) of up to 124 KiB is one call of the file's ``write``.  The kernel
+cuts larger ones; where depends on how the caller's buffer lies in its pages.
+
+What has no method here is answered by the kernel itself from the second time on: no extended
+attributes (EOPNOTSUPP), no ioctl (ENOTTY), no work at close.
 """
 
 from __future__ import annotations
@@ -314,14 +317,6 @@ class LabOperations:
         raise refuse(errno.EPERM)
 
     mknod = unlink = rename = symlink = link = _refuse
-
-    def _no_xattr(self, *arguments: Any) -> None:
-        raise refuse(errno.EOPNOTSUPP)
-
-    setxattr = getxattr = removexattr = _no_xattr
-
-    def listxattr(self, path: str) -> list[str]:
-        return []
 
 
 def _kind(node: Node) -> int:
