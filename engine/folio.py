@@ -74,9 +74,16 @@ class PhysicalMemory:
         self._free_huge: list[int] = []
         self.huge_pages_left = huge_pages
         self.has_swap = True
+        self.pages_in_use = 0
 
     def allocate(self, order: int = 0) -> Folio | None:
         """A folio of order 0 or 9; None when there is no huge page."""
+        folio = self._take(order)
+        if folio is not None:
+            self.pages_in_use += folio.pages
+        return folio
+
+    def _take(self, order: int) -> Folio | None:
         if order == 0:
             if self._free_pages:
                 return Folio(self._free_pages.pop())
@@ -93,6 +100,7 @@ class PhysicalMemory:
 
     def free(self, folio: Folio) -> None:
         """Take back a folio that nobody maps any more."""
+        self.pages_in_use -= folio.pages
         if folio.order == 0:
             self._free_pages.append(folio.pfn)
             return

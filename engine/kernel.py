@@ -61,4 +61,9 @@ class Kernel:
     def release_mm(self, mm: MmStruct) -> None:
         """The last user of an address space is gone."""
         mm.exit()
+        if mm.address not in self.khugepaged.scan.mm_head:
+            self.drop_mm(mm)
+
+    def drop_mm(self, mm: MmStruct) -> None:
+        """mmdrop(): nobody refers to an address space any more, so its place is free."""
         self._addresses.discard(mm.address)

@@ -208,3 +208,4 @@ class Khugepaged:
         """collect_mm_slot()."""
         if mm.users == 0:
             self.scan.mm_head.pop(mm.address, None)
+            self._kernel.drop_mm(mm)
