@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -100,6 +101,12 @@ def test_one_write_is_one_store(sample: Sample, size: int) -> None:
     assert os.write(file, b"x" * size) == size
     os.close(file)
     assert sample.told() == f"told {size}"
+
+
+def test_the_file_hears_who_asks(sample: Sample) -> None:
+    with (sample.files / "word").open("ab") as file:
+        file.write(b"x")
+    assert sample.told() == f"write 1 {os.getuid()} {threading.get_native_id()}"
 
 
 def test_store_may_take_a_part(sample: Sample) -> None:
