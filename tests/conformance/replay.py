@@ -33,6 +33,7 @@ _NOISE: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"(oldest event ts|now ts): +[\d.]+"), r"\1: TIME"),
     (re.compile(r"(common_pid|pid): +\d+"), r"\1: PID"),
     (re.compile(r"^ID: \d+$", re.M), "ID: N"),
+    (re.compile(r"common_type: +\d+"), "common_type: ID"),
 ]
 
 _WRITE_FLAGS = {
@@ -204,7 +205,11 @@ def differences(client: Client, case: Case) -> list[str]:
         same = step.get("any") or case.get("skip_text") or normal(text) == normal(wanted)
         if status != step["status"] or not same:
             lines = difflib.unified_diff(
-                normal(wanted).splitlines(), normal(text).splitlines(), "kernel", "here", lineterm=""
+                normal(wanted).splitlines(),
+                normal(text).splitlines(),
+                "kernel",
+                "here",
+                lineterm="",
             )
             head = f"step {number}: {step['do']}: kernel {step['status']}, here {status}"
             said.append("\n".join([head, *lines]))

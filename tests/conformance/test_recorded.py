@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tests.conformance.replay import Case, Client, differences, left_over
+from tests.conformance.replay import Client, differences
+from tests.tracing.hist.recorded import recordings
 from tracefs_fuse.files.node import Request
 from tracefs_fuse.files.tracefs import tracefs_tree
 from tracefs_fuse.tracing.source import ManualSource
@@ -37,17 +37,30 @@ def client_for(version: str) -> Client:
     return Client(tracefs_tree(Tracing(version, source)), Request(RECORDER_PID), tick)
 
 
+OTHERWISE = {
+    "hist modifier: filename.log2": "the kernel's key holds what was on its stack before",
+    "6.12 inject: while disabled": "a trigger of an earlier case held the event in soft mode",
+}
+"""Cases whose answers are not a rule of the kernel."""
+
+
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.stem)
 def test_answers(document: Path) -> None:
-    """All cases of a recording, in its order: what one leaves behind the next one meets."""
-    recorded = json.loads(document.read_text())
-    client = client_for(recorded["kernel"])
-    failures: dict[str, list[str]] = {}
-    cases: list[Case] = recorded["cases"]
-    for case in cases:
-        said = differences(client, case)
-        if said and not left_over(case):
-            failures[case["name"]] = said
+    """All cases of a recording that began from defaults.
+
+    Others met triggers that the recorder could not remove; the tests of histograms play those.
+    """
+    failures = {}
+    played = 0
+    for recording in recordings(document.stem):
+        name = recording.case["name"]
+        if recording.left_over or {name, f"{recording.version} {name}"} & set(OTHERWISE):
+            continue
+        played += 1
+        said = differences(client_for(recording.version), recording.case)
+        if said:
+            failures[name] = said
+    assert played
     assert not failures, "\n".join(
         f"## {name}\n" + "\n".join(said) for name, said in failures.items()
     )
