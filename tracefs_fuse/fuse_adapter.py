@@ -4,7 +4,7 @@ Each request is made of the tree under the lab's lock, after virtual time has ca
 read gives the lock up while it waits, and ends when its caller gets a signal or the lab closes.
 
 An error of ours never reaches the caller as such: it is logged with the request that met it, and
-the caller gets EIO, which no file of the lab answers otherwise.
+the caller gets EINVAL.
 
 How writes arrive: one write(2) of up to 124 KiB is one call of the file's ``write``.  The kernel
 cuts larger ones; where depends on how the caller's buffer lies in its pages.
@@ -110,7 +110,7 @@ class LabOperations:
         except Exception:
             pid = fuse.fuse_get_context()[2]
             log.exception("%s of %s by process %d failed", operation, arguments[0], pid)
-            raise refuse(errno.EIO) from None
+            raise refuse(errno.EINVAL) from None
 
     def close(self) -> None:
         """Let blocked readers end: the mount goes."""

@@ -133,12 +133,13 @@ class Client:
 
 
 _OFF = (
-    "raw hex bin latency-format record-tgid print-parent stacktrace fields event-fork verbose"
-    " userstacktrace"
-).split()
+    *("raw", "hex", "bin", "latency-format", "record-tgid", "print-parent", "stacktrace"),
+    *("fields", "event-fork", "verbose", "userstacktrace"),
+)
 _ON = (
-    "context-info irq-info overwrite record-cmd markers trace_printk hash-ptr annotate print-parent"
-).split()
+    *("context-info", "irq-info", "overwrite", "record-cmd", "markers", "trace_printk"),
+    *("hash-ptr", "annotate", "print-parent"),
+)
 _SYSTEMS = ("events/huge_memory", "events/synthetic", "events/ftrace")
 
 

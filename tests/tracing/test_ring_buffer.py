@@ -63,9 +63,7 @@ def test_page_of_the_reader_is_never_overwritten() -> None:
     ),
     st.booleans(),
 )
-def test_what_goes_in_comes_out(
-    steps: list[tuple[int, bytes, bool]], absolute: bool
-) -> None:
+def test_what_goes_in_comes_out(steps: list[tuple[int, bytes, bool]], absolute: bool) -> None:
     """Events come back in order with their times, whatever was consumed in between."""
     buffer = CpuBuffer(0, page_count=100, absolute=absolute)
     written: list[Entry] = []

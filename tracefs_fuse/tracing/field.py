@@ -79,7 +79,7 @@ COMMON_FIELDS = tuple(
 RECORD_HEADER_SIZE = 8
 
 GENERIC_FIELDS = {
-    name: Field(type_, name, 0, size, False, kind, variable)
+    name: Field(type_, name, 0, size, kind is Kind.CPU, kind, variable)
     for name, type_, size, kind, variable in (
         ("CPU", "int", 4, Kind.CPU, "cpu"),
         ("cpu", "int", 4, Kind.CPU, "cpu"),

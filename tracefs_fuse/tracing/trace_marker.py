@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
 _MAX_TEXT = 4096
-_META_SIZE = 18
-"""Record header, address, and room for a newline and a NUL."""
+_TEXT_OFFSET = 16
+"""Bytes of record header and address."""
+
+_TEXT_END = 2
+"""Room for a newline and a NUL."""
 
 _EVENT_HEADER_SIZE = 8
 _RAW_ID_SIZE = 4
@@ -45,13 +48,15 @@ def _targets(array: TraceArray) -> list[TraceArray]:
 
 def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
     _check(array, data, minimum=0)
-    room = array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE - _META_SIZE
+    room = array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE - _TEXT_OFFSET - _TEXT_END
     text = data[: min(_MAX_TEXT, room)]
     event = array.print_file.event
     header = (event.id, 0, array.tracing.version.marker_preempt_count, task.pid)
     record = event.layout.pack(header, (MARKER_ADDRESS, text))
     line = text if text.endswith(b"\n") else text + b"\n"
-    array.print_file.mark(task, record, event.layout.pack(header, (MARKER_ADDRESS, line)))
+    size = _TEXT_OFFSET + max(len(text), array.tracing.version.marker_min_text) + _TEXT_END
+    finished = event.layout.pack(header, (MARKER_ADDRESS, line)).ljust(size, b"\0")
+    array.print_file.mark(task, record, finished)
     return len(text)
 
 
@@ -61,7 +66,8 @@ def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
     version = array.tracing.version
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
-    array.record(task, header + data + bytes(version.marker_raw_extra), array.clock.read())
+    room = max(len(data), version.marker_raw_min) + version.marker_raw_extra
+    array.record(task, header + data.ljust(room, b"\0"), array.clock.read())
     return len(data)
 
 

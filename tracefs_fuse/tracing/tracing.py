@@ -17,8 +17,8 @@ from tracefs_fuse.tracing.events import ftrace, huge_memory
 from tracefs_fuse.tracing.kallsyms import stack_of
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.pointer_hash import PointerHash
-from tracefs_fuse.tracing.probe import tracepoint_function
 from tracefs_fuse.tracing.print_fmt import Values
+from tracefs_fuse.tracing.probe import tracepoint_function
 from tracefs_fuse.tracing.source import SourceLike, TaskLike
 from tracefs_fuse.tracing.synthetic import SyntheticEvent, SyntheticEvents
 from tracefs_fuse.tracing.trace_array import TraceArray

@@ -121,6 +121,12 @@ class KernelVersion:
     marker_fault_is_error: bool
     """Unreadable memory given to trace_marker is EFAULT instead of ``<faulted>``."""
 
+    marker_min_text: int
+    """Bytes of text that a trace_marker record has room for at least."""
+
+    marker_raw_min: int
+    """Bytes of id and data that a trace_marker_raw record has room for at least."""
+
     marker_raw_extra: int
     """Bytes that a trace_marker_raw record is longer than header, id and data."""
 
@@ -228,6 +234,8 @@ V7_3 = KernelVersion(
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
     marker_fault_is_error=True,
+    marker_min_text=0,
+    marker_raw_min=0,
     marker_raw_extra=0,
     lazy_preemption=True,
     irqs_off_unknown=False,
@@ -271,6 +279,8 @@ V6_12 = replace(
     synth_format_separator=", ",
     dynevent_unknown_type_logged=False,
     marker_fault_is_error=False,
+    marker_min_text=9,
+    marker_raw_min=13,
     marker_raw_extra=4,
     lazy_preemption=False,
     irqs_off_unknown=True,
@@ -294,6 +304,8 @@ V6_18 = replace(
     synth_format_separator=" ",
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
     has_copy_trace_marker=True,
+    marker_min_text=0,
+    marker_raw_min=0,
     marker_raw_extra=0,
     lazy_preemption=True,
     irqs_off_unknown=False,

@@ -9,7 +9,7 @@ import pytest
 from tests.tracing.filter.lab import FilterFile, FilterLab, huge_memory_events
 from tracefs_fuse.tracing.filter import (
     FilterError,
-    create_event_filter,
+    create_trigger_filter,
     read_event_filter,
     write_event_filter,
     write_system_filter,
@@ -55,7 +55,7 @@ def test_a_refused_filter_takes_the_old_one_along(file: FilterFile) -> None:
 
 def test_a_triggers_filter_leaves_the_file_alone(file: FilterFile) -> None:
     with pytest.raises(FilterError):
-        create_event_filter(file, "status = 1")
+        create_trigger_filter(file, "status = 1")
     assert read_event_filter(file) == "none\n"
     assert file.array.error_log.text().endswith(
         "event filter parse error: error: Invalid operator\n"

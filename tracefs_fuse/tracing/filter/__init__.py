@@ -12,7 +12,7 @@ Modelled after kernel/trace/trace_events_filter.c.
 from tracefs_fuse.tracing.filter.errors import FilterError
 from tracefs_fuse.tracing.filter.filter_file import (
     SYSTEM_FILTER_TEXT,
-    create_event_filter,
+    create_trigger_filter,
     read_event_filter,
     write_event_filter,
     write_system_filter,
@@ -23,7 +23,7 @@ __all__ = [
     "SYSTEM_FILTER_TEXT",
     "Filter",
     "FilterError",
-    "create_event_filter",
+    "create_trigger_filter",
     "parse_filter",
     "read_event_filter",
     "write_event_filter",

@@ -62,14 +62,26 @@ class FilteredFile(Protocol):
         """The filter did."""
 
 
-def create_event_filter(file: FilteredFile, text: str) -> Filter:
-    """A filter for an event of an instance, whose error_log learns what is wrong with it."""
+def create_event_filter(file: FilteredFile, text: str, *, logged: bool = True) -> Filter:
+    """A filter for an event of an instance.
+
+    logged: whether the instance's error_log learns what is wrong with it.
+    """
     tracing = file.array.tracing
     try:
         return parse_filter(file.event, text, tracing.version, tracing.cpu_count)
     except FilterError as error:
-        error.log(file.array.error_log, text)
+        if logged:
+            error.log(file.array.error_log, text)
         raise
+
+
+def create_trigger_filter(file: FilteredFile, condition: str | None) -> Filter | None:
+    """The filter of a trigger: what stands behind its ``if``, if there is one."""
+    if condition is None:
+        return None
+    logged = file.array.tracing.version.trigger_filter_error_logged
+    return create_event_filter(file, condition, logged=logged)
 
 
 def read_event_filter(file: FilteredFile) -> str:

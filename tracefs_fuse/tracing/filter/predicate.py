@@ -221,7 +221,7 @@ class PredicateParser:
         number = self._take(_NUMBER)
         if len(number) > _MAX_NUMBER:
             raise self._fault(Fault.OPERAND_TOO_LONG)
-        parse = parse_signed if _is_signed(field) else parse_unsigned
+        parse = parse_signed if field.signed else parse_unsigned
         try:
             value = parse(number.decode("latin-1"), base0=True)
         except OSError:
@@ -236,7 +236,7 @@ class PredicateParser:
             return Predicate(_NEVER)
         bits = 8 * field.size
         value &= (1 << bits) - 1
-        if _is_signed(field) and value >> (bits - 1):
+        if field.signed and value >> (bits - 1):
             value -= 1 << bits
         if field.kind is Kind.STACK:
             number, variables = self._location(field)
@@ -257,7 +257,3 @@ class PredicateParser:
 
 def _is_string(field: Field) -> bool:
     return field.kind in STRINGS or (field.type in _POINTER_STRINGS and field.kind is Kind.NUMBER)
-
-
-def _is_signed(field: Field) -> bool:
-    return field.signed or field.kind is Kind.CPU

@@ -11,8 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.compose import Namespace, indented
-from tracefs_fuse.tracing.filter import Filter, parse_filter
-from tracefs_fuse.tracing.filter.errors import FilterError
+from tracefs_fuse.tracing.filter import Filter, create_trigger_filter
 from tracefs_fuse.tracing.hist.actions import create_actions, destroy_actions, parse_action
 from tracefs_fuse.tracing.hist.command import Command, parse_command
 from tracefs_fuse.tracing.hist.errors import HistError, HistLog
@@ -20,7 +19,7 @@ from tracefs_fuse.tracing.hist.histogram import Histogram
 from tracefs_fuse.tracing.hist.update import UpdateComposer
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.triggers.on_event import SwitchHist
-from tracefs_fuse.tracing.triggers.trigger import Trigger
+from tracefs_fuse.tracing.triggers.trigger import Trigger, add_trigger, remove_trigger
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
@@ -90,7 +89,7 @@ def truncate_hist_triggers(file: EventFile) -> None:
     if any(trigger.histogram.is_referenced() for trigger in file.hists):
         return
     for trigger in file.hists:
-        _unregister(trigger)
+        remove_trigger(trigger)
 
 
 def _add_helper(file: EventFile, parameters: str, log: HistLog) -> None:
@@ -104,14 +103,14 @@ def _run_command(file: EventFile, parameters: str, log: HistLog, *, remove: bool
     command = parse_command(parameters, log, array.tracing.version)
     actions = [parse_action(text, array, log) for text in command.actions]
     histogram = Histogram(file, command, log, actions, _add_helper, remove=remove)
-    trigger = HistTrigger(file, histogram, _parse_condition(file, command.condition))
+    trigger = HistTrigger(file, histogram, create_trigger_filter(file, command.condition))
     named = _find_named(array.tracing, command.name)
     same = [other for other in file.hists if _matches(trigger, other, named)]
     if remove:
         if same:
             if same[0].histogram.is_referenced():
                 raise refuse(errno.EBUSY)
-            _unregister(same[0])
+            remove_trigger(same[0])
         return
     if same and command.only_changes:
         _change(same[0], command)
@@ -133,18 +132,6 @@ def _remove_helpers(histogram: Histogram) -> None:
     for file, command in histogram.helpers:
         with suppress(OSError):
             write_hist_trigger(file, command, remove=True)
-
-
-def _parse_condition(file: EventFile, condition: str | None) -> Filter | None:
-    if condition is None:
-        return None
-    tracing = file.array.tracing
-    try:
-        return parse_filter(file.event, condition, tracing.version, tracing.cpu_count)
-    except FilterError as error:
-        if tracing.version.trigger_filter_error_logged:
-            error.log(file.array.error_log, condition)
-        raise
 
 
 # -- identity ------------------------------------------------------------------------------
@@ -209,17 +196,7 @@ def _register(trigger: HistTrigger, named: HistTrigger | None, *, exists: bool) 
     if named is not None:
         trigger.histogram = named.histogram
     _count_use(file, 1)
-    file.triggers.append(trigger)
-    file.enable(soft=True)
-    file.changed()
-
-
-def _unregister(trigger: HistTrigger) -> None:
-    file = trigger.file
-    file.triggers.remove(trigger)
-    file.disable(soft=True)
-    trigger.unregistered()
-    file.changed()
+    add_trigger(trigger)
 
 
 def _count_use(file: EventFile, change: int) -> None:

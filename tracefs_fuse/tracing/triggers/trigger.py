@@ -71,3 +71,24 @@ class Trigger:
 
     def title(self) -> str:
         return self.name
+
+
+def add_trigger(trigger: Trigger) -> None:
+    """Put a trigger in force: newest first, histograms behind all others."""
+    file = trigger.file
+    trigger.registered()
+    if trigger.needs_record:
+        file.triggers.append(trigger)
+    else:
+        file.triggers.insert(0, trigger)
+    file.enable(soft=True)
+    file.changed()
+
+
+def remove_trigger(trigger: Trigger) -> None:
+    """Take a trigger out of force."""
+    file = trigger.file
+    file.triggers.remove(trigger)
+    file.disable(soft=True)
+    trigger.unregistered()
+    file.changed()

@@ -10,12 +10,17 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.filter import Filter, create_event_filter
+from tracefs_fuse.tracing.filter import Filter, create_trigger_filter
 from tracefs_fuse.tracing.hist import truncate_hist_triggers, write_hist_trigger
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 from tracefs_fuse.tracing.triggers.on_event import ON_EVENT_TRIGGERS, SwitchHist
 from tracefs_fuse.tracing.triggers.simple import SIMPLE_TRIGGERS
-from tracefs_fuse.tracing.triggers.trigger import UNLIMITED, Trigger
+from tracefs_fuse.tracing.triggers.trigger import (
+    UNLIMITED,
+    Trigger,
+    add_trigger,
+    remove_trigger,
+)
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
@@ -79,7 +84,7 @@ def _write(file: EventFile, name: str, target: EventFile | None, rest: str, remo
                 return
         return
     count, condition = _count_and_condition(rest)
-    filter = None if condition is None else create_event_filter(file, condition)
+    filter = create_trigger_filter(file, condition)
     trigger = _made(file, name, target, filter, count)
     if any(other.identity() == trigger.identity() for other in file.triggers):
         raise refuse(errno.EEXIST)
@@ -107,24 +112,3 @@ def _count_and_condition(rest: str) -> tuple[int, str | None]:
     if word != "if" or not condition.strip():
         raise refuse(errno.EINVAL)
     return count, condition.strip()
-
-
-def add_trigger(trigger: Trigger) -> None:
-    """Put a trigger in force: newest first, histograms behind all others."""
-    file = trigger.file
-    trigger.registered()
-    if trigger.needs_record:
-        file.triggers.append(trigger)
-    else:
-        file.triggers.insert(0, trigger)
-    file.enable(soft=True)
-    file.changed()
-
-
-def remove_trigger(trigger: Trigger) -> None:
-    """Take a trigger out of force."""
-    file = trigger.file
-    file.triggers.remove(trigger)
-    file.disable(soft=True)
-    trigger.unregistered()
-    file.changed()
