@@ -1,0 +1,56 @@
+"""The manual has a line for each file of the lab."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tracefs_fuse.cli.lab import LabOptions, build_lab
+from tracefs_fuse.files.node import Directory
+from tracefs_fuse.tracing.versions import VERSIONS
+
+MANUAL = (Path(__file__).parents[1] / "docs/files.md").read_text()
+TRACING = "sys/kernel/tracing/"
+THP = "sys/kernel/mm/transparent_hugepage/"
+KINDS = [
+    (re.compile(rf"{TRACING}events/(header_\w+)"), r"\1"),
+    (re.compile(rf"{TRACING}events/\w+/\w+/(\w+)"), r"SYSTEM/EVENT/\1"),
+    (re.compile(rf"{TRACING}events/\w+/(enable|filter)"), r"SYSTEM/\1"),
+    (re.compile(rf"{TRACING}events/enable"), "enable"),
+    (re.compile(rf"{TRACING}options/.*"), "options/NAME"),
+    (re.compile(rf"{TRACING}per_cpu/cpu\d+/stats"), "per_cpu/cpuN/stats"),
+    (re.compile(rf"{TRACING}per_cpu/cpu\d+/(\w+)"), r"\1"),
+    (re.compile(rf"{TRACING}(\w+)"), r"\1"),
+    (re.compile(rf"{THP}hugepages-\w+/stats/.*"), "hugepages-SIZE/stats/*"),
+    (re.compile(rf"{THP}hugepages-\w+/(.*)"), r"hugepages-SIZE/\1"),
+    (re.compile(rf"{THP}(.*)"), r"\1"),
+    (re.compile(r"proc/\d+/(.*)"), r"proc/PID/\1"),
+    (re.compile(r"(.*)"), r"\1"),
+]
+"""Paths, and the names that the manual has for them."""
+
+
+def paths(folder: Directory, prefix: str = "") -> Iterator[str]:
+    for name, node in folder.children().items():
+        if isinstance(node, Directory):
+            yield from paths(node, f"{prefix}{name}/")
+        else:
+            yield prefix + name
+
+
+def documented(path: str) -> str:
+    for pattern, name in KINDS:
+        if match := pattern.fullmatch(path):
+            return match.expand(name)
+    raise AssertionError(path)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_file_has_a_line(version: str) -> None:
+    lab = build_lab(LabOptions(kernel=version))
+    names = {documented(path) for path in paths(lab.root)}
+    assert not {name for name in names if f"`{name}`" not in MANUAL}
+    assert len(names) > 60
