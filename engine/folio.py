@@ -17,6 +17,7 @@ class Folio:
     __slots__ = (
         "deferred_split",
         "extra_references",
+        "is_zero",
         "lazyfree",
         "locked",
         "mapcounts",
@@ -43,6 +44,9 @@ class Folio:
 
         self.deferred_split = False
         """A large folio of which some page was unmapped."""
+
+        self.is_zero = False
+        """The huge page of zeroes, which all who only read share."""
 
         self.on_lru = True
         self.locked = False

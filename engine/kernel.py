@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from engine import vmstat
-from engine.folio import PhysicalMemory
+from engine.folio import HPAGE_PMD_ORDER, Folio, PhysicalMemory
 from engine.khugepaged import Khugepaged
 from engine.mm import MmStruct
 from engine.thp import TransparentHugepage
@@ -40,11 +40,24 @@ class Kernel:
         self.vmstat = vmstat.counters(underused=version.counts_underused)
         self.trace = Tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
+        self._huge_zero: Folio | None = None
         self._addresses: set[int] = set()
 
     def count(self, name: str, by: int = 1) -> None:
         """count_vm_event()."""
         self.vmstat[name] += by
+
+    def huge_zero(self) -> Folio | None:
+        """mm_get_huge_zero_folio(): made when it is first needed; None when memory is short."""
+        if self._huge_zero is None:
+            folio = self._huge_zero = self.memory.allocate(HPAGE_PMD_ORDER)
+            if folio is None:
+                self.count("thp_zero_page_alloc_failed")
+                return None
+            folio.is_zero = True
+            folio.extra_references = 1
+            self.count("thp_zero_page_alloc")
+        return self._huge_zero
 
     def make_mm(self) -> MmStruct:
         """An empty address space at an address of its own."""

@@ -123,6 +123,8 @@ class MmStruct:
         for base, first, last in self._ranges(vma.start, vma.end):
             pmd = self.pmds.get(base)
             if isinstance(pmd, Folio):
+                if pmd.is_zero:
+                    continue
                 size = (last - first) * PAGE_KB
                 usage.rss += size
                 usage.huge += size
@@ -272,14 +274,11 @@ class MmStruct:
 
     def write(self, start: int, end: int) -> None:
         """Touch each page of [start, end) by writing to it."""
-        for base, first, last in self._ranges(start, end):
-            vma = self.find_vma(base + first * PAGE_SIZE)
-            if vma is None:
-                continue
+        for vma, base, first, last in self._faulting(start, end):
             vma.has_anon_vma = True
-            pmd = self._faulted_pmd(vma, base)
+            pmd = self._faulted_pmd(vma, base, writes=True)
             if isinstance(pmd, Folio):
-                if len(pmd.mms) == 1:
+                if len(pmd.mms) == 1 and not pmd.is_zero:
                     continue
                 pmd = self.split_pmd(base)  # copy on write goes by single pages
             for index in range(first, last):
@@ -287,11 +286,8 @@ class MmStruct:
 
     def read(self, start: int, end: int) -> None:
         """Touch each page of [start, end) by reading from it."""
-        for base, first, last in self._ranges(start, end):
-            vma = self.find_vma(base + first * PAGE_SIZE)
-            if vma is None:
-                continue
-            pmd = self._faulted_pmd(vma, base)
+        for vma, base, first, last in self._faulting(start, end):
+            pmd = self._faulted_pmd(vma, base, writes=False)
             if isinstance(pmd, Folio):
                 continue
             for index in range(first, last):
@@ -303,7 +299,14 @@ class MmStruct:
                 else:
                     pmd.set(index, MAPPED | ZERO)
 
-    def _faulted_pmd(self, vma: Vma, base: int) -> Pmd:
+    def _faulting(self, start: int, end: int) -> Iterator[tuple[Vma, int, int, int]]:
+        """The mapped parts of [start, end) by huge range, with their mapping."""
+        for vma in self._mapped(start, end):
+            low, high = max(start, vma.start), min(end, vma.end)
+            for base, first, last in self._ranges(low, high):
+                yield vma, base, first, last
+
+    def _faulted_pmd(self, vma: Vma, base: int, *, writes: bool) -> Pmd:
         """do_huge_pmd_anonymous_page(), else an empty page table."""
         pmd = self.pmds.get(base)
         if pmd is not None:
@@ -312,15 +315,23 @@ class MmStruct:
         if thp.allowed(vma, self) and vma.start <= base and base + HPAGE_PMD_SIZE <= vma.end:
             vma.has_anon_vma = True
             self.kernel.khugepaged.enter_vma(self, vma)
-            folio = self.kernel.memory.allocate(HPAGE_PMD_ORDER) if thp.fault_allocates else None
+            folio = self._fault_folio(writes=writes)
             if folio is not None:
-                self.kernel.count("thp_fault_alloc")
                 self.map_huge(base, folio)
                 return folio
-            if thp.fault_allocates:
-                self.kernel.count("thp_fault_fallback")
         table = self.pmds[base] = PageTable()
         return table
+
+    def _fault_folio(self, *, writes: bool) -> Folio | None:
+        """The huge page that a fault maps: zeroes for a read, else one of its own."""
+        kernel = self.kernel
+        if not kernel.thp.fault_allocates:
+            return None
+        if not writes and kernel.thp.use_zero_page:
+            return kernel.huge_zero()
+        folio = kernel.memory.allocate(HPAGE_PMD_ORDER)
+        kernel.count("thp_fault_alloc" if folio is not None else "thp_fault_fallback")
+        return folio
 
     def _write_fault(self, table: PageTable, index: int) -> None:
         state = table.states[index]
@@ -358,10 +369,17 @@ class MmStruct:
 
     def map_huge(self, base: int, folio: Folio) -> None:
         """Map a huge page as a whole."""
-        folio.mapcounts += 1
-        folio.mms[self.address] = folio.mms.get(self.address, 0) + 1
         self.pmds[base] = folio
-        self.kernel.count("nr_anon_transparent_hugepages")
+        if not folio.is_zero:
+            folio.mapcounts += 1
+            folio.mms[self.address] = folio.mms.get(self.address, 0) + 1
+            self.kernel.count("nr_anon_transparent_hugepages")
+
+    def _unmap_huge(self, base: int, folio: Folio) -> None:
+        del self.pmds[base]
+        if not folio.is_zero:
+            self._drop(folio, 1)
+            self.kernel.count("nr_anon_transparent_hugepages", -1)
 
     def _drop(self, folio: Folio, mappings: int) -> None:
         folio.mapcounts -= mappings
@@ -381,11 +399,13 @@ class MmStruct:
         table = PageTable()
         state = MAPPED | DIRTY | (WRITE if len(folio.mms) == 1 else 0)
         for index in range(HPAGE_PMD_NR):
-            self.map_page(table, index, folio, state)
-        self._drop(folio, 1)
+            if folio.is_zero:
+                table.set(index, MAPPED | ZERO)
+            else:
+                self.map_page(table, index, folio, state)
+        self._unmap_huge(base, folio)
         self.pmds[base] = table
         self.kernel.count("thp_split_pmd")
-        self.kernel.count("nr_anon_transparent_hugepages", -1)
         return table
 
     # -- giving memory back ----------------------------------------------------------------
@@ -404,9 +424,7 @@ class MmStruct:
             pmd = self.pmds.get(base)
             if isinstance(pmd, Folio):
                 if last - first == HPAGE_PMD_NR:
-                    del self.pmds[base]
-                    self._drop(pmd, 1)
-                    self.kernel.count("nr_anon_transparent_hugepages", -1)
+                    self._unmap_huge(base, pmd)
                     continue
                 pmd = self.split_pmd(base)
             if pmd is None:

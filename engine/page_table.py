@@ -21,8 +21,6 @@ SWAP = 0x20
 UFFD_WP = 0x40
 NONE = 0
 
-_EMPTY = bytes(HPAGE_PMD_NR)
-
 
 class PageTable:
     """512 entries: a state and, when present, the folio that is mapped."""
@@ -30,7 +28,7 @@ class PageTable:
     __slots__ = ("folios", "states")
 
     def __init__(self) -> None:
-        self.states = bytearray(_EMPTY)
+        self.states = bytearray(HPAGE_PMD_NR)
         self.folios: dict[int, Folio] = {}
 
     def set(self, index: int, state: int, folio: Folio | None = None) -> None:
@@ -39,7 +37,3 @@ class PageTable:
             self.folios.pop(index, None)
         else:
             self.folios[index] = folio
-
-    @property
-    def is_empty(self) -> bool:
-        return self.states == _EMPTY

@@ -30,9 +30,6 @@ class EngineVersion:
     counts_ptes: bool
     """Progress is the PTEs looked at, instead of 512 for each range."""
 
-    none_before_swap: bool
-    """Empty PTEs are counted before swapped ones are looked at."""
-
     spares_lazyfree: bool
     """khugepaged leaves pages alone that MADV_FREE gave back."""
 
@@ -53,6 +50,12 @@ class EngineVersion:
 
     reclaims_page_tables: bool
     """MADV_DONTNEED of a whole range frees its page table."""
+
+    smaps_ksm: bool
+    """smaps has a line for pages merged by KSM."""
+
+    smaps_padded_flag: bool
+    """THPeligible in smaps is padded as the sizes are."""
 
     counts_underused: bool
     """thp_underused_split_page is counted."""
@@ -76,7 +79,6 @@ V6_12 = EngineVersion(
     needs_writable=True,
     pfn_of_failure_only=False,
     counts_ptes=False,
-    none_before_swap=False,
     spares_lazyfree=False,
     swapin_returns_result=True,
     tests_disabled=True,
@@ -84,6 +86,8 @@ V6_12 = EngineVersion(
     shmem_keeps_awake=False,
     any_size_keeps_awake=False,
     reclaims_page_tables=False,
+    smaps_ksm=True,
+    smaps_padded_flag=True,
     counts_underused=True,
 )
 
@@ -95,6 +99,8 @@ V6_1 = replace(
     per_size_knobs=False,
     swapin_returns_result=False,
     tests_disabled=False,
+    smaps_ksm=False,
+    smaps_padded_flag=False,
     counts_underused=False,
 )
 
@@ -115,7 +121,6 @@ V7_3 = replace(
     pfn_of_failure_only=True,
     counts_ptes=True,
     any_size_keeps_awake=True,
-    none_before_swap=True,
     spares_lazyfree=True,
     leaves_disabled_slot=True,
 )

@@ -191,3 +191,17 @@ def test_memory_is_given_back() -> None:
     machine.run_until(machine.now + 2000 * SECOND)
     assert machine.kernel.memory.pages_in_use < 2 * pages
     assert len(machine.processes) < 10
+
+
+def test_reading_maps_zeroes_until_something_is_written() -> None:
+    machine = idle_machine()
+    process = machine.spawn("reader")
+    vma = process.mm.mmap(BASE, HPAGE_PMD_SIZE)
+    process.mm.read(BASE, BASE + HPAGE_PMD_SIZE)
+    assert [result for _, result in scanned(machine, 0.5)] == [ScanResult.PMD_MAPPED]
+    assert process.mm.usage(vma).rss == 0
+    assert machine.vmstat["thp_zero_page_alloc"] == 1
+    process.mm.write(BASE, BASE + 4096)
+    assert process.mm.usage(vma).rss == 4
+    machine.exit(process)
+    assert machine.vmstat["nr_anon_transparent_hugepages"] == 0

@@ -98,9 +98,15 @@ def _mapping_text(machine: Machine, process: Process, vma: Vma) -> str:
         "Locked": usage.pss if vma.locked else 0,
     }
     protection = f"r{'w' if vma.writable else '-'}-p"
+    version = machine.kernel.version
+    if not version.smaps_ksm:
+        del sizes["KSM"]
     lines = [f"{vma.start:x}-{vma.end:x} {protection} 00000000 00:00 0 "]
     lines += [_line(name, value, " kB") for name, value in sizes.items()]
-    lines.append(_line("THPeligible", int(eligible), ""))
+    flag = int(eligible)
+    lines.append(
+        _line("THPeligible", flag, "") if version.smaps_padded_flag else f"THPeligible:    {flag}"
+    )
     lines.append(f"VmFlags: {' '.join(_flags(vma))} ")
     return "\n".join(lines) + "\n"
 

@@ -94,9 +94,6 @@ class KernelVersion:
 
     hist_helper_keeps_modifiers: bool
 
-    hist_poll: bool
-    """poll() on ``hist`` reports new hits instead of being always ready."""
-
     hist_failed_helper_stays: bool
     """A refused trigger leaves the histograms that were made on other events for its fields."""
 
@@ -118,9 +115,6 @@ class KernelVersion:
     dynevent_unknown_type_logged: bool
     """An unknown command letter in dynamic_events makes an error log entry."""
 
-    marker_fault_is_error: bool
-    """Unreadable memory given to trace_marker is EFAULT instead of ``<faulted>``."""
-
     marker_min_text: int
     """Bytes of text that a trace_marker record has room for at least."""
 
@@ -133,12 +127,6 @@ class KernelVersion:
     lazy_preemption: bool
     """need-resched letters B, b, L, l exist."""
 
-    irqs_off_unknown: bool
-    """The flag letter ``X`` (no irq flag support) exists."""
-
-    fields_long_as_symbol: bool
-    """Option ``fields`` prints 8-byte values as symbol and decimal."""
-
     fields_dotted_strings: bool
     """Option ``fields`` shows unprintable bytes of dynamic strings in hexadecimal."""
 
@@ -146,9 +134,6 @@ class KernelVersion:
     """Bytes for the text of one event (TRACE_SEQ_BUFFER_SIZE)."""
 
     saved_cmdlines_size: int
-
-    soft_star_any_reference: bool
-    """The star in ``enable`` shows any soft-mode reference, not the flags."""
 
 
 def _options(
@@ -225,7 +210,6 @@ V7_3 = KernelVersion(
     hist_cpu_name_doubled=True,
     hist_reference_dollar=True,
     hist_helper_keeps_modifiers=True,
-    hist_poll=True,
     hist_failed_helper_stays=False,
     hist_long_name_error=True,
     sort_takes_pairs=True,
@@ -233,17 +217,13 @@ V7_3 = KernelVersion(
     missing_syscalls=frozenset(),
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
-    marker_fault_is_error=True,
     marker_min_text=0,
     marker_raw_min=0,
     marker_raw_extra=0,
     lazy_preemption=True,
-    irqs_off_unknown=False,
-    fields_long_as_symbol=True,
     fields_dotted_strings=True,
     line_buffer_size=8156,
     saved_cmdlines_size=6552,
-    soft_star_any_reference=True,
 )
 
 V6_12 = replace(
@@ -271,22 +251,17 @@ V6_12 = replace(
     hist_cpu_name_doubled=False,
     hist_reference_dollar=False,
     hist_helper_keeps_modifiers=False,
-    hist_poll=False,
     hist_failed_helper_stays=True,
     hist_long_name_error=False,
     hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",
     dynevent_unknown_type_logged=False,
-    marker_fault_is_error=False,
     marker_min_text=9,
     marker_raw_min=13,
     marker_raw_extra=4,
     lazy_preemption=False,
-    irqs_off_unknown=True,
-    fields_long_as_symbol=False,
     fields_dotted_strings=False,
-    soft_star_any_reference=False,
 )
 
 V6_18 = replace(
@@ -308,7 +283,6 @@ V6_18 = replace(
     marker_raw_min=0,
     marker_raw_extra=0,
     lazy_preemption=True,
-    irqs_off_unknown=False,
 )
 
 V6_1 = replace(

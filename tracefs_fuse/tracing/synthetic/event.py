@@ -58,7 +58,6 @@ class SyntheticEvent(TraceEvent):
         self.references = 0
         """Histogram actions that generate it, and histograms on it."""
 
-        self.was_enabled_in: set[str] = set()
         fields, offset = [], RECORD_HEADER_SIZE
         for definition in definitions:
             type_ = definition.type
