@@ -9,7 +9,9 @@ A :class:`Machine` is a kernel with processes in virtual time.  From the outside
 - :mod:`.khugepaged`: the daemon, its list of address spaces, its cursor;
 - :mod:`.collapse`: scanning a range and collapsing it;
 - :mod:`.thp`: the knobs, and what they allow;
-- :mod:`.mm`, :mod:`.page_table`, :mod:`.folio`: address spaces, page tables, pages;
+- :mod:`.mm`, :mod:`.vma`, :mod:`.page_table`, :mod:`.folio`: address spaces, their mappings, page
+  tables, pages;
+- :mod:`.scene`: memory described in a few words, and what khugepaged says about it;
 - :mod:`.tracepoints`: what can be listened to; :mod:`.vmstat`: what is counted;
 - :mod:`.versions`: what differs between kernels, as data.
 

@@ -16,7 +16,8 @@ from engine.tracepoints import NO_PFN
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
-    from engine.mm import MmStruct, Vma
+    from engine.mm import MmStruct
+    from engine.vma import Vma
 
 _SCAN_COST = 8_000
 _COLLAPSE_COST = 250_000

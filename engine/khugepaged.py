@@ -17,7 +17,8 @@ from engine.scheduler import Sleep
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
-    from engine.mm import MmStruct, Vma
+    from engine.mm import MmStruct
+    from engine.vma import Vma
 
 _MILLISECOND = 1_000_000
 _VISIT_COST = 2_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
@@ -24,6 +24,7 @@ from engine.page_table import (
     ZERO,
     PageTable,
 )
+from engine.vma import Vma, VmaUsage
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
@@ -35,47 +36,6 @@ PAGE_KB = PAGE_SIZE >> 10
 def refuse(code: int) -> OSError:
     """An error with the kernel's errno."""
     return OSError(code, os.strerror(code))
-
-
-@dataclass
-class Vma:
-    """One mapping of anonymous memory: [start, end)."""
-
-    start: int
-    end: int
-    readable: bool = True
-    writable: bool = True
-    hugepage: bool = False
-    """madvise(MADV_HUGEPAGE) was given."""
-
-    nohugepage: bool = False
-    locked: bool = False
-    uffd_wp: bool = False
-    """Registered with userfaultfd for write protection."""
-
-    has_anon_vma: bool = False
-    """Something in it was faulted in."""
-
-    def may_merge(self, other: Vma) -> bool:
-        """vma_merge(): the next mapping goes on where this one ends, in the same way."""
-        flags = replace(other, start=self.start, end=self.end, has_anon_vma=self.has_anon_vma)
-        return self.end == other.start and self == flags
-
-
-@dataclass
-class VmaUsage:
-    """How a mapping is filled, in kB."""
-
-    rss: int = 0
-    pss: int = 0
-    """Each page divided by how many processes map it."""
-
-    shared: int = 0
-    referenced: int = 0
-    huge: int = 0
-    """Mapped as huge pages."""
-
-    swap: int = 0
 
 
 Pmd = PageTable | Folio

@@ -13,7 +13,8 @@ from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE
 from engine.versions import EngineVersion
 
 if TYPE_CHECKING:
-    from engine.mm import MmStruct, Vma
+    from engine.mm import MmStruct
+    from engine.vma import Vma
 
 ORDERS = range(1, HPAGE_PMD_ORDER + 1)
 """Orders that have a folder of their own."""

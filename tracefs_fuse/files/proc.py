@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from engine import Machine
 from engine.machine import Process
-from engine.mm import Vma, VmaUsage
+from engine.vma import Vma, VmaUsage
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile, refuse
 
 _READABLE = 0o444
