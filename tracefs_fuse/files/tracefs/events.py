@@ -5,6 +5,7 @@ Modelled after event_create_dir() and eventfs (kernel/trace/trace_events.c, fs/t
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
@@ -20,7 +21,7 @@ from tracefs_fuse.tracing.filter import (
 )
 from tracefs_fuse.tracing.hist import hist_text
 from tracefs_fuse.tracing.inject import write_inject
-from tracefs_fuse.tracing.numbers import parse_switch
+from tracefs_fuse.tracing.numbers import parse_switch, refuse
 from tracefs_fuse.tracing.output import header_event_text, header_page_text
 from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.triggers.trigger_file import (
@@ -119,7 +120,7 @@ def _event_tree(file: EventFile) -> Directory:
             "format": TextFile(0o440, file.event.format_text),
             "hist": TextFile(0o440, lambda: hist_text(file)),
             "id": TextFile(0o440, lambda: f"{file.event.id}\n"),
-            "inject": TextFile(0o200, store=_inject(file)),
+            "inject": TextFile(0o200, _unreadable, _inject(file)),
             "trigger": _trigger_file(file),
         },
         mode=_MODE,
@@ -133,6 +134,11 @@ def _trigger_file(file: EventFile) -> TextFile:
         command(lambda text: write_trigger(file, text)),
         truncated=lambda request: truncate_triggers(file),
     )
+
+
+def _unreadable() -> str:
+    """event_inject_read(): there is nothing to see."""
+    raise refuse(errno.EPERM)
 
 
 def _inject(file: EventFile) -> Callable[[Request, bytes], None]:
@@ -182,7 +188,7 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     }
     if event.name in ("function", "print"):
         entries["id"] = TextFile(0o440, lambda: f"{event.id}\n")
-        entries["inject"] = TextFile(0o200, store=_inject(file))
+        entries["inject"] = TextFile(0o200, _unreadable, _inject(file))
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)
     return Directory(entries, mode=_MODE)
