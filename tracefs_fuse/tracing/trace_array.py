@@ -62,9 +62,6 @@ class TraceArray:
         self.readers: set[int] = set()
         """CPUs whose events a trace_pipe consumes."""
 
-        self.open_files = 0
-        """Files that keep the instance from being removed."""
-
         self._tracing_on = True
         self._absolute_users = 0
 
@@ -224,7 +221,7 @@ class TraceArray:
     @property
     def busy(self) -> bool:
         """Something keeps the instance from being removed."""
-        return bool(self.open_files or self.readers)
+        return bool(self.readers)
 
     def remove(self) -> None:
         """Turn everything off before the instance goes."""
