@@ -125,8 +125,8 @@ class _Renderer:
         if F.SYM_OFFSET in flags:
             return f"{title}[{{{number}:x}}] {{{self._call(symbol, number)}:<55}}"
         if F.EXECNAME in flags:
-            comm = f'e[{self._histogram.comm_slot}].decode("latin-1")'
-            return f"{title}{{{self._call(_identity, comm)}:<16}}[{{{number}:10}}]"
+            comm = self._call(_comm_text, f"e[{self._histogram.comm_slot}]")
+            return f"{title}{{{comm}:<16}}[{{{number}:10}}]"
         if F.SYSCALL in flags:
             name = self._call(lambda n: syscall_name(n, self._histogram.version), number)
             return f"{title}{{{name}:<30}}[{{{number}:3}}]"
@@ -186,8 +186,8 @@ def _is_shown_as_stack(key: HistField) -> bool:
     return F.STACKTRACE in key.flags and not key.flags & _AS_NUMBER
 
 
-def _identity(value: Any) -> Any:
-    return value
+def _comm_text(comm: bytes) -> str:
+    return comm.decode("latin-1")
 
 
 def _first_word(value: Any, key: HistField) -> int:
