@@ -13,7 +13,7 @@ SHOWN = {
     "common_pid.execname,status": (
         "{ common_pid: sh              [         1], status:          4 } hitcount:          1"
     ),
-    "common_pid.syscall": "{ common_pid: sys_write                     [  1] } hitcount:          1",
+    "common_pid.syscall": f"{{ common_pid: {'sys_write':<30}[  1] }} hitcount:          1",
     "status.hex": "{ status: 4 } hitcount:          1",
     "status.log2": "{ status: ~ 2^2  } hitcount:          1",
     "status.buckets=3": "{ status: ~ 3-5 } hitcount:          1",
