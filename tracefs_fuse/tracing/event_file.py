@@ -7,7 +7,7 @@ Modelled after struct trace_event_file and __ftrace_event_enable_disable()
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.filter import Filter
@@ -42,7 +42,7 @@ class EventFile:
         """What the ``filter`` file shows: a filter or what was wrong with one; None for none."""
 
         self.triggers: list[Trigger] = []
-        self._functions: dict[Origin, Callable[..., None]] = {}
+        self._functions: dict[Origin, Callable[..., Any]] = {}
 
     # -- enabling --------------------------------------------------------------------------
 
@@ -96,6 +96,14 @@ class EventFile:
         """A trigger needs the record, so all triggers run when it is there."""
         return any(trigger.conditional for trigger in self.triggers)
 
+    def buffered(self) -> bool:
+        """Its record waits outside of the ring until triggers and filter have seen it.
+
+        Modelled after trace_event_buffer_lock_reserve(): so what will be dropped leaves no gap.
+        """
+        dropped = self.soft_disabled or self.filter is not None
+        return dropped and not self.array.absolute_time
+
     def changed(self) -> None:
         """Compose the event's path anew: something on it changed."""
         self._functions.clear()
@@ -109,11 +117,14 @@ class EventFile:
         """A record is put in from outside: only triggers that look at the record run."""
         self._function(Origin.INJECTED)(task, record)
 
-    def mark(self, task: TaskLike, record: bytes, finished: bytes) -> None:
-        """A marker is written: triggers see one record, the other one is committed."""
-        self._function(Origin.MARKER)(task, record, finished)
+    def mark(self, task: TaskLike, record: bytes, finished: bytes) -> bool:
+        """A marker is written: triggers see one record, the other one is committed.
 
-    def _function(self, origin: Origin) -> Callable[..., None]:
+        Returns False when it can't be recorded.
+        """
+        return bool(self._function(Origin.MARKER)(task, record, finished))
+
+    def _function(self, origin: Origin) -> Callable[..., Any]:
         function = self._functions.get(origin)
         if function is None:
             function = self._functions[origin] = record_function(self, origin)

@@ -4,10 +4,11 @@ What happens at an event, for each instance that listens (modelled after
 include/trace/stages/stage6_event_callback.h and trace_event_buffer_commit()):
 
 - No trigger needs the record: all triggers run first, then the record is made and committed.
-- Some trigger does: room is reserved, triggers run in the order of the list, then the record is
-  committed there, whatever they did to the instance; traceoff and stacktrace run behind that.
+- Some trigger does: the record takes its place in the buffer, triggers run in the order of the
+  list (what they record comes behind it), traceoff and stacktrace at the end.  A record that may
+  be dropped waits outside of the buffer until then, see :meth:`EventFile.buffered`.
 
-A record is committed unless the event is soft-disabled or its filter says no.  A task that
+A record is kept unless the event is soft-disabled or its filter says no.  A task that
 set_event_pid leaves out makes no record, hence runs no trigger that needs one.
 """
 
@@ -24,7 +25,6 @@ from tracefs_fuse.tracing.source import SourceLike
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
-    from tracefs_fuse.tracing.triggers.trigger import Trigger
 
 
 class Origin(Enum):
@@ -37,7 +37,7 @@ class Origin(Enum):
     """A record put in by hand: triggers that don't need it don't run."""
 
     MARKER = "marker"
-    """A write to trace_marker: always recorded, and triggers always get to see the record."""
+    """A write to trace_marker: always kept, and triggers always get to see the record."""
 
 
 _HEADER = ("common_type", "common_flags", "common_preempt_count", "common_pid")
@@ -80,7 +80,8 @@ def tracepoint_function(
 def record_function(file: EventFile, origin: Origin) -> Callable[..., None]:
     """The event's path in one instance for a finished record: ``function(task, record)``.
 
-    For a marker ``function(task, record, finished)``: what triggers see, and what is recorded.
+    For a marker ``function(task, record, finished)``: what triggers see, and what is recorded; it
+    returns False when that is refused.
     """
     namespace = Namespace()
     parameters = ["task", "record", *(["finished"] if origin is Origin.MARKER else [])]
@@ -120,27 +121,39 @@ class _Path:
         self._namespace = namespace
         self._origin = origin
         self.needs: set[str] = set()
-        if file.conditional or origin is Origin.MARKER:
-            before = [line for t in file.triggers if not t.post for line in self._trigger(t)]
-            after = [line for t in file.triggers if t.post for line in self._trigger(t)]
-            reserve = f"ring = {namespace.bind(file.array.reserve, 'reserve')}(task)"
-            commit = f"{namespace.bind(file.array.commit, 'commit')}(ring, task, {record}, ts)"
-            self.lines = self._for_pids([reserve, *before, *self._recorded(commit), *after])
+        if origin is Origin.MARKER:
+            self.lines = [
+                f"if not {self._record('record', 'task', record)}: return False",
+                *self._triggers(post=False),
+                *self._triggers(post=True),
+                "return True",
+            ]
+        elif file.conditional:
+            self.lines = self._for_pids(
+                [
+                    f"ring = {self._bound(file.array.ring_of, 'ring_of')}(task)",
+                    *self._kept(record),
+                    *self._triggers(post=True),
+                ]
+            )
         else:
-            triggers = [] if origin is Origin.INJECTED else file.triggers
-            before = [line for t in triggers for line in self._trigger(t)]
-            commit = f"{namespace.bind(file.array.record, 'record')}(task, {record}, ts)"
-            self.lines = [*before, *self._for_pids(self._recorded(commit))]
+            triggers = [] if origin is Origin.INJECTED else self._triggers(post=None)
+            record_it = self._record("record", "task", record)
+            self.lines = [*triggers, *self._for_pids(self._if_wanted([record_it]))]
         if "ts" in self.needs:
             self.lines.insert(0, f"ts = {namespace.bind(file.array.clock.read, 'clock')}()")
 
     def _bound(self, value: Any, hint: str) -> str:
         return self._namespace.bind(value, hint)
 
-    def _trigger(self, trigger: Trigger) -> list[str]:
-        lines = trigger.compose(self._namespace)
-        self.needs |= trigger.needs
-        return self._if(trigger.filter, lines)
+    def _triggers(self, *, post: bool | None) -> list[str]:
+        """The triggers' lines: those that run behind the event, those before, or all (None)."""
+        lines = []
+        for trigger in self._file.triggers:
+            if post is None or trigger.post == post:
+                lines += self._if(trigger.filter, trigger.compose(self._namespace))
+                self.needs |= trigger.needs
+        return lines
 
     def _if(self, filter: Any, lines: list[str]) -> list[str]:
         if filter is None or not lines:
@@ -155,14 +168,33 @@ class _Path:
         self.needs.add("task")
         return [f"if {self._bound(array.pids.admits, 'admits')}(task.pid):", *indented(lines)]
 
-    def _recorded(self, commit: str) -> list[str]:
-        """Record the event; soft mode is looked at when it happens, for triggers change it."""
-        file = self._file
+    def _record(self, method: str, where: str, record: str) -> str:
+        """A call that records the event."""
         self.needs |= {"task", "ts"}
-        lines = [commit]
-        if self._origin is Origin.MARKER:
-            return lines
-        lines = self._if(file.filter, lines)
-        if file.soft_mode:
-            lines = [f"if not {self._bound(file, 'file')}.soft_disabled:", *indented(lines)]
+        function = self._bound(getattr(self._file.array, method), method)
+        return f"{function}({where}, {record}, ts)"
+
+    def _if_wanted(self, lines: list[str]) -> list[str]:
+        """Soft mode is looked at when the event happens, for triggers change it."""
+        lines = self._if(self._file.filter, lines)
+        if self._file.soft_mode:
+            lines = [f"if not {self._bound(self._file, 'file')}.soft_disabled:", *indented(lines)]
         return lines
+
+    def _kept(self, record: str) -> list[str]:
+        """The record and the triggers that look at it, where those come behind it."""
+        file, triggers = self._file, self._triggers(post=False)
+        if file.filter is None and not file.soft_mode:
+            return [self._record("commit", "ring, task", record), *triggers]
+        commit = self._record("commit", "ring, task", record)
+        return [
+            f"buffered = {self._bound(file.buffered, 'buffered')}()",
+            f"kept = None if buffered else {self._record('reserve', 'ring, task', record)}",
+            *triggers,
+            "wanted = False",
+            *self._if_wanted(["wanted = True"]),
+            "if buffered:",
+            f"    if wanted: {commit}",
+            "elif kept is not None and not wanted:",
+            "    ring.discard(kept)",
+        ]

@@ -23,10 +23,11 @@ PAGE_HEADER_SIZE = 16
 """Time stamp and commit counter at the start of each sub-buffer."""
 
 _MAX_SMALL_WORDS = 28
-_TIME_EXTEND, _TIME_STAMP = 30, 31
+_PADDING, _TIME_EXTEND, _TIME_STAMP = 29, 30, 31
 _EXTEND_LENGTH = 8
 _DELTA_LIMIT = 1 << 27
 _STAMP_MASK = (1 << 59) - 1
+_MIN_EVENT_LENGTH = 8
 _MIN_PAGES = 2
 
 _WORD = struct.Struct("<I")
@@ -46,6 +47,9 @@ class BufferPage:
     full: bool = False
     """No event may be added, although bytes are left."""
 
+    padding: int = 0
+    """Unused bytes at the end that count as written."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -58,6 +62,17 @@ class Entry:
     cpu: int = 0
     lost: int = 0
     """Events overwritten between this one and the one read before it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where an event is that may yet be discarded."""
+
+    page: BufferPage
+    start: int
+    end: int
+    stamp: int
+    """Time stamp of the event before it."""
 
 
 @dataclass
@@ -144,27 +159,66 @@ class CpuBuffer:
         self.last_stamp = now
         return True
 
+    def reserve(self, now: int, record: bytes) -> Written | None:
+        """Add an event that may be discarded; None when it is refused."""
+        before, start, stamp = self._tail, 0, self.last_stamp
+        if before is not None:
+            start = before.commit
+        if not self.write(now, record):
+            return None
+        page = self._tail
+        assert page is not None
+        if page is not before:
+            start, stamp = 0, page.time_stamp
+        return Written(page, start, page.commit, stamp)
+
+    def discard(self, written: Written) -> None:
+        """ring_buffer_discard_commit(): take an event back; others may have been added behind."""
+        page = written.page
+        page.entries -= 1
+        self.entries -= 1
+        if page is self._tail and page.commit == written.end:
+            page.commit = written.start
+            self.written_bytes -= written.end - written.start
+            self.last_stamp = written.stamp
+        else:
+            at = written.start
+            (word,) = _WORD.unpack_from(page.data, at)
+            if word & 31 in (_TIME_EXTEND, _TIME_STAMP):
+                at += _EXTEND_LENGTH
+                (word,) = _WORD.unpack_from(page.data, at)
+            delta = word >> 5 or 1
+            _TWO_WORDS.pack_into(page.data, at, delta << 5 | _PADDING, written.end - at - 4)
+
     def _next_page(self, now: int) -> BufferPage | None:
         """rb_move_tail(): the page that the tail moves to; None when the ring is full."""
         page = None
+        self._fill_tail()
         if len(self._ring) >= self.page_count:
             if not self.overwrite:
-                if self._tail is not None:
-                    self._tail.full = True
                 return None
             page = self._drop_oldest()
         if page is None or len(page.data) != self.data_size:
             page = BufferPage(bytearray(self.data_size))
-        page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
+        page.time_stamp, page.commit, page.entries, page.full, page.padding = now, 0, 0, False, 0
         self._ring.append(page)
         self._tail = page
         return page
+
+    def _fill_tail(self) -> None:
+        """rb_reset_tail(): what is left of the tail page is padding."""
+        tail = self._tail
+        if tail is not None and not tail.full:
+            tail.full = True
+            rest = self.data_size - tail.commit
+            tail.padding = rest if rest >= _MIN_EVENT_LENGTH else 0
+            self.written_bytes += tail.padding
 
     def _drop_oldest(self) -> BufferPage:
         page = self._ring.popleft()
         self.overrun += page.entries
         self.entries -= page.entries
-        self.written_bytes -= page.commit
+        self.written_bytes -= page.commit + page.padding
         return page
 
     # -- reading ---------------------------------------------------------------------------
@@ -179,45 +233,52 @@ class CpuBuffer:
 
     def peek(self) -> Entry | None:
         """The oldest unread event, or None."""
-        reader = self._reader_page()
-        if reader is None:
+        found = self._next_unread()
+        if found is None:
             return None
-        entry = next(self._events(reader.page, reader.offset, reader.stamp))
-        lost = self.overrun - self._seen_overrun
-        return Entry(entry.time_stamp, entry.record, self.cpu, lost) if lost else entry
+        stamp, record, _ = found
+        return Entry(stamp, record, self.cpu, self.overrun - self._seen_overrun)
 
     def consume(self) -> None:
         """Take away the event that :meth:`peek` shows."""
-        reader = self._reader_page()
-        if reader is None:
+        found, reader = self._next_unread(), self._reader
+        if found is None or reader is None:
             return
-        reader.stamp, _, end = self._decode(reader.page, reader.offset, reader.stamp)
+        reader.stamp, _, end = found
         self.read_bytes += end - reader.offset
         reader.offset = end
         self.read_events += 1
         self.entries -= 1
         self._seen_overrun = self.overrun
 
-    def _reader_page(self) -> Reader | None:
-        """rb_get_reader_page(): a page with unread events, swapped out of the ring if needed."""
-        reader = self._reader
-        while reader is None or reader.offset >= reader.page.commit:
+    def _next_unread(self) -> tuple[int, bytes, int] | None:
+        """rb_get_reader_page(): pages are swapped out of the ring until one has unread events."""
+        while True:
+            reader = self._reader
+            if reader is not None:
+                found = self._decode(reader.page, reader.offset, reader.stamp)
+                if found is not None:
+                    return found
+                self.read_bytes += reader.page.commit - reader.offset
+                reader.offset = reader.page.commit
+                if reader.page is not self._tail:
+                    self.read_bytes += reader.page.padding
+                    reader.page.padding = 0
             if not self._ring:
                 return None
             page = self._ring.popleft()
-            reader = self._reader = Reader(page, 0, page.time_stamp)
-        return reader
+            self._reader = Reader(page, 0, page.time_stamp)
 
     def _events(self, page: BufferPage, offset: int, stamp: int) -> Iterator[Entry]:
-        while offset < page.commit:
-            stamp, record, offset = self._decode(page, offset, stamp)
+        while (found := self._decode(page, offset, stamp)) is not None:
+            stamp, record, offset = found
             yield Entry(stamp, record, self.cpu)
 
     @staticmethod
-    def _decode(page: BufferPage, offset: int, stamp: int) -> tuple[int, bytes, int]:
-        """Time stamp and payload of the event at an offset, and the offset behind it."""
+    def _decode(page: BufferPage, offset: int, stamp: int) -> tuple[int, bytes, int] | None:
+        """Time stamp and payload of the next event, and the offset behind it; None at the end."""
         data = page.data
-        while True:
+        while offset < page.commit:
             (word,) = _WORD.unpack_from(data, offset)
             kind, delta = word & 31, word >> 5
             if 0 < kind <= _MAX_SMALL_WORDS:
@@ -227,9 +288,14 @@ class CpuBuffer:
             if kind == 0:
                 start, end = offset + 8, offset + 4 + extra
                 return stamp + delta, bytes(data[start:end]), end
+            if kind == _PADDING:
+                stamp += delta
+                offset += 4 + extra
+                continue
             value = extra << 27 | delta
             stamp = stamp + value if kind == _TIME_EXTEND else stamp & ~_STAMP_MASK | value
             offset += _EXTEND_LENGTH
+        return None
 
     def oldest_stamp(self) -> int:
         """rb_oldest_event(): the time stamp of the oldest page; 0 when nothing was written."""

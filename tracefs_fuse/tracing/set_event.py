@@ -21,10 +21,14 @@ _ANY = ("", "*")
 
 
 def set_event_text(array: TraceArray) -> str:
-    """The events that are on, one a line."""
-    return "".join(
-        f"{system}:{name}\n" for (system, name), file in array.files.items() if file.registered
-    )
+    """The events that are on, one a line.
+
+    ftrace:print, which triggers turn on, heads the events that the kernel was built with.
+    """
+    files = list(array.files.items())
+    built_in = next(n for n, (key, _) in enumerate(files) if key not in array.tracing.synthetic)
+    files.insert(built_in, (("ftrace", "print"), array.print_file))
+    return "".join(f"{system}:{name}\n" for (system, name), file in files if file.registered)
 
 
 def available_events_text(array: TraceArray) -> str:

@@ -16,7 +16,7 @@ from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.options import Options
 from tracefs_fuse.tracing.pid_filter import PidFilter
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, pages_for
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, Written, pages_for
 from tracefs_fuse.tracing.source import TaskLike
 
 if TYPE_CHECKING:
@@ -76,20 +76,31 @@ class TraceArray:
         self._tracing_on = on
         self.tracing.readers.wake()
 
-    def reserve(self, task: TaskLike) -> CpuBuffer | None:
+    def ring_of(self, task: TaskLike) -> CpuBuffer | None:
         """The buffer that an event of a task goes to; None while this instance does not record."""
         if not self._tracing_on or task.cpu in self.disabled_cpus:
             return None
         return self.buffer.cpus[task.cpu]
 
-    def commit(self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int) -> None:
-        """Record an event in the buffer that was reserved for it."""
-        if ring is not None and ring.write(stamp, record):
-            self.tracing.recorded(task)
+    def commit(self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int) -> bool:
+        """Record an event; False when it is refused."""
+        if ring is None or not ring.write(stamp, record):
+            return False
+        self.tracing.recorded(task)
+        return True
 
-    def record(self, task: TaskLike, record: bytes, stamp: int) -> None:
-        """Reserve and commit at once."""
-        self.commit(self.reserve(task), task, record, stamp)
+    def reserve(
+        self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int
+    ) -> Written | None:
+        """Record an event that may yet be discarded; None when it is refused."""
+        written = ring.reserve(stamp, record) if ring is not None else None
+        if written is not None:
+            self.tracing.recorded(task)
+        return written
+
+    def record(self, task: TaskLike, record: bytes, stamp: int) -> bool:
+        """Record an event of a task; False when it is refused."""
+        return self.commit(self.ring_of(task), task, record, stamp)
 
     def record_stack(self, event: TraceEvent, task: TaskLike) -> None:
         """Record the kernel stack of a task at an event."""
@@ -142,12 +153,6 @@ class TraceArray:
         if self.snapshot_buffer is not None:
             self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
 
-    def take_cpu_snapshot(self, cpu: int) -> None:
-        """Swap the buffers of one CPU."""
-        if self.snapshot_buffer is not None:
-            main, spare = self.buffer.cpus, self.snapshot_buffer.cpus
-            main[cpu], spare[cpu] = spare[cpu], main[cpu]
-
     def write_snapshot(self, value: int, cpu: int | None = None) -> None:
         """``snapshot``: 0 frees, 1 takes one, any other number clears."""
         if self.snapshot_users:
@@ -158,11 +163,10 @@ class TraceArray:
                 raise refuse(errno.EINVAL)
             self.snapshot_buffer = None
         elif value == 1:
+            if cpu is not None:  # a kernel that can swap single CPUs has a latency tracer
+                raise refuse(errno.EINVAL)
             self.allocate_snapshot()
-            if cpu is None:
-                self.take_snapshot()
-            else:
-                self.take_cpu_snapshot(cpu)
+            self.take_snapshot()
         elif self.snapshot_buffer is not None:
             if cpu is None:
                 self.snapshot_buffer.reset(self.clock.read())

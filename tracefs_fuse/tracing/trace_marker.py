@@ -30,7 +30,7 @@ _RAW_ID_SIZE = 4
 def write_marker(array: TraceArray, task: TaskLike, data: bytes) -> int:
     """Record text; returns how many bytes of it were taken.
 
-    Raises EINVAL when markers are off, EBADF while nothing is recorded, ENODEV when no instance
+    Raises EINVAL when markers are off, EBADF when it can't be recorded, ENODEV when no instance
     wants it.
     """
     targets = _targets(array)
@@ -56,7 +56,8 @@ def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
     line = text if text.endswith(b"\n") else text + b"\n"
     size = _TEXT_OFFSET + max(len(text), array.tracing.version.marker_min_text) + _TEXT_END
     finished = event.layout.pack(header, (MARKER_ADDRESS, line)).ljust(size, b"\0")
-    array.print_file.mark(task, record, finished)
+    if not array.print_file.mark(task, record, finished):
+        raise refuse(errno.EBADF)
     return len(text)
 
 
@@ -67,7 +68,8 @@ def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
     room = max(len(data), version.marker_raw_min) + version.marker_raw_extra
-    array.record(task, header + data.ljust(room, b"\0"), array.clock.read())
+    if not array.record(task, header + data.ljust(room, b"\0"), array.clock.read()):
+        raise refuse(errno.EBADF)
     return len(data)
 
 
@@ -75,5 +77,3 @@ def _check(array: TraceArray, data: bytes, *, minimum: int) -> None:
     too_long = minimum and len(data) > _MAX_TEXT
     if "markers" not in array.options or len(data) < minimum or too_long:
         raise refuse(errno.EINVAL)
-    if not array.tracing_on:
-        raise refuse(errno.EBADF)

@@ -97,8 +97,9 @@ class KernelVersion:
     hist_failed_helper_stays: bool
     """A refused trigger leaves the histograms that were made on other events for its fields."""
 
-    hist_long_name_error: bool
-    """An expression whose name grows too long is refused with E2BIG."""
+    hist_name_errors: bool
+    """An expression whose name grows too long is refused with E2BIG, one that has none with
+    EINVAL."""
 
     sort_takes_pairs: bool
     """The heap sort takes two elements off the heap at a time."""
@@ -211,7 +212,7 @@ V7_3 = KernelVersion(
     hist_reference_dollar=True,
     hist_helper_keeps_modifiers=True,
     hist_failed_helper_stays=False,
-    hist_long_name_error=True,
+    hist_name_errors=True,
     sort_takes_pairs=True,
     hist_log2_wraps=False,
     missing_syscalls=frozenset(),
@@ -252,7 +253,7 @@ V6_12 = replace(
     hist_reference_dollar=False,
     hist_helper_keeps_modifiers=False,
     hist_failed_helper_stays=True,
-    hist_long_name_error=False,
+    hist_name_errors=False,
     hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",

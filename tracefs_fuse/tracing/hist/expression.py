@@ -122,6 +122,10 @@ class ExpressionParser:
         operand = self._operand(before)
         flags |= F.EXPRESSION | operand.flags & (F.TIMESTAMP | F.USECS)
         name = f"-({self._operand_name(operand)})"
+        if operand.flags & (F.LOG2 | F.BUCKETS):  # the kernel finds no name for these
+            if self._version.hist_name_errors:
+                raise refuse(errno.EINVAL)
+            name = ""
         return HistField(
             flags,
             operand.type,
@@ -156,7 +160,7 @@ class ExpressionParser:
         for operand in (first, second):
             operand.read_once = True
         name = f"{self._operand_name(first)}{operator}{self._operand_name(second)}"
-        if len(name) > _MAX_NAME and self._version.hist_long_name_error:
+        if len(name) > _MAX_NAME and self._version.hist_name_errors:
             raise refuse(errno.E2BIG)
         return HistField(
             flags | F.EXPRESSION | first.flags & (F.TIMESTAMP | F.USECS),

@@ -34,7 +34,7 @@ _TOO_BIG = "[LINE TOO BIG]\n"
 
 
 def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
-    """The instance's line, made once for its present options.
+    """The instance's line, made once for its present options; see :func:`limited` for its length.
 
     start: trace clock when the buffer was last emptied.  latency: with the latency context.
     """
@@ -52,7 +52,7 @@ def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
         line = _line(context, _body(array, text_of, _unknown))
     if "printk-msg-only" in options and "trace_printk" in options:
         line = _messages_only(array, line)
-    return _limited(line, array.tracing.version.line_buffer_size)
+    return line
 
 
 # -- bodies --------------------------------------------------------------------------------------
@@ -167,19 +167,14 @@ def _messages_only(array: TraceArray, line: Line) -> Line:
     return message_line
 
 
-def _limited(line: Line, size: int) -> Line:
-    """What doesn't fit into the line buffer is left out.
+def limited(text: str, size: int) -> str:
+    """A line as far as it fits into a line buffer of this size.
 
     Text that is printed at once fits as a whole or not at all: a byte in hexadecimal with the
     blank before it, which leaves no room for the mark, or a field with the blank behind it.
     """
-
-    def limited(entry: Entry, number: int, next_stamp: int) -> str:
-        text = line(entry, number, next_stamp)
-        if len(text) < size:
-            return text
-        end = text.rindex(" ", 0, size)
-        marked = text[: end + 1] + _TOO_BIG
-        return marked if len(marked) < size else text[:end]
-
-    return limited
+    if len(text) < size:
+        return text
+    end = text.rindex(" ", 0, size)
+    marked = text[: end + 1] + _TOO_BIG
+    return marked if len(marked) < size else text[:end]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.output.line import line_of
+from tracefs_fuse.tracing.output.line import limited, line_of
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PipeText:
         while len(text) < wanted and (oldest := buffer.oldest(rings)) is not None:
             ring, entry = oldest
             added = f"CPU:{ring.cpu} [LOST {entry.lost} EVENTS]\n" if entry.lost else ""
-            added += line(entry, number, entry.time_stamp)
+            added = limited(added + line(entry, number, entry.time_stamp), size)
             if text and len(text) + len(added) >= size:
                 break
             ring.consume()

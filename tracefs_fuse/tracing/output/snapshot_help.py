@@ -20,8 +20,8 @@ _ALL_CPUS = """\
 """
 _ONE_CPU = """\
 # echo 0 > snapshot : Invalid for per_cpu snapshot file.
-# echo 1 > snapshot : Allocates snapshot buffer, if not already allocated.
-#                      Takes a snapshot of the main buffer for this cpu.
+# echo 1 > snapshot : Not supported with this kernel.
+#                     Must use main snapshot file to allocate.
 # echo 2 > snapshot : Clears this cpu's snapshot buffer (but does not allocate)
 """
 _ANY_NUMBER = """\

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
-from tracefs_fuse.tracing.output.line import line_of
+from tracefs_fuse.tracing.output.line import limited, line_of
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry, TraceBuffer
 
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ def trace_text(array: TraceArray, buffer: TraceBuffer, cpus: Sequence[CpuBuffer]
     starts = _buffer_starts(array, buffer, entries)
     stamps = [entry.time_stamp for entry in entries]
     stamps.append(stamps[-1] if stamps else 0)
+    size = array.tracing.version.line_buffer_size
     for first in range(0, len(entries), _PIECE):
         numbers = range(first, min(first + _PIECE, len(entries)))
-        yield "".join([starts.get(n, "") + line(entries[n], n, stamps[n + 1]) for n in numbers])
+        yield "".join(
+            [starts.get(n, "") + limited(line(entries[n], n, stamps[n + 1]), size) for n in numbers]
+        )
 
 
 def _buffer_starts(

@@ -34,6 +34,10 @@ class SyntheticEvents:
         self._tracing = tracing
         self._events: dict[str, SyntheticEvent] = {}
 
+    def __contains__(self, key: tuple[str, str]) -> bool:
+        """Whether an event, by its system and name, is one of these."""
+        return key[0] == _GROUP and key[1] in self._events
+
     def find(self, name: str) -> SyntheticEvent | None:
         return self._events.get(name)
 
@@ -82,22 +86,26 @@ class SyntheticEvents:
         self._create(command, command)
 
     def _dynamic_command(self, line: str) -> None:
-        command = line.strip()
-        head, colon, rest = command.partition(":")
-        if head == "-" or (head.startswith("!") and len(head) == 2):
-            words = rest.split()
-            group, slash, name = (words[0] if words else "").rpartition("/")
-            if not colon or (slash and group != _GROUP):
-                raise refuse(errno.ENOENT if colon else errno.EINVAL)
-            self._delete_named(name, reset_buffers=True)
-        elif head == "s" and colon:
-            self._create(command, rest, dynamic=True)
+        command = line.lstrip()
+        word = command.split(None, 1)[0]
+        kind, colon, rest = word.partition(":")
+        if word[0] in "-!":
+            self._release(kind, rest)
+        elif kind == "s" and colon:
+            self._create(command, command.partition(":")[2], dynamic=True)
         else:
-            if command[:1] in "-!":
-                raise refuse(errno.EINVAL)
             if self._tracing.version.dynevent_unknown_type_logged:
                 self._tracing.top.error_log.log("dynevent", command, _NO_TYPE, 0)
             raise refuse(errno.EINVAL)
+
+    def _release(self, kind: str, event: str) -> None:
+        """dyn_event_release(): ``-:[group/]name`` or ``!ANYTHING:[group/]name``."""
+        if not event or (kind[0] == "-" and kind != "-"):
+            raise refuse(errno.EINVAL)
+        group, slash, name = event.partition("/")
+        if slash and group != _GROUP:
+            raise refuse(errno.ENOENT)
+        self._delete_named(name if slash else event, reset_buffers=True)
 
     def _create(self, command: str, definition: str, *, dynamic: bool = False) -> None:
         """Define an event; an error is logged with the whole command."""
@@ -111,6 +119,8 @@ class SyntheticEvents:
                 group, _, name = name.partition("/")
                 if group != _GROUP:
                     raise CommandError("INVALID_DYN_CMD")
+            if not name:
+                raise CommandError("INVALID_CMD")
             if not is_good_name(name):
                 raise CommandError("BAD_NAME", name)
             if name in self._events:

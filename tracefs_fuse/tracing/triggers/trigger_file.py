@@ -70,7 +70,7 @@ def _target(file: EventFile, parameters: str) -> tuple[EventFile, str]:
     words = parameters.split(None, 1)
     parts = words[0].split(":", 2) if words else []
     target = file.array.files.get((parts[0], parts[1])) if len(parts) > 1 else None
-    if target is None:
+    if target is None or (len(parts) > 2 and not parts[2]):
         raise refuse(errno.EINVAL)
     return target, " ".join([*parts[2:], *words[1:]])
 
