@@ -16,7 +16,6 @@ from tracefs_fuse.tracing.source import TaskLike
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
-_MAX_TEXT = 4096
 _TEXT_OFFSET = 16
 """Bytes of record header and address."""
 
@@ -49,7 +48,7 @@ def _targets(array: TraceArray) -> list[TraceArray]:
 def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
     _check(array, data, minimum=0)
     room = array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE - _TEXT_OFFSET - _TEXT_END
-    text = data[: min(_MAX_TEXT, room)]
+    text = data[: min(array.tracing.version.marker_max, room)]
     event = array.print_file.event
     header = (event.id, 0, array.tracing.version.marker_preempt_count, task.pid)
     record = event.layout.pack(header, (MARKER_ADDRESS, text))
@@ -62,9 +61,10 @@ def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
 
 
 def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
-    """Record binary data: four bytes of id, then what belongs to it."""
+    """Record binary data: four bytes of id, then what belongs to it; returns the bytes taken."""
     _check(array, data, minimum=_RAW_ID_SIZE)
     version = array.tracing.version
+    data = data[: version.marker_max]
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
     room = max(len(data), version.marker_raw_min) + version.marker_raw_extra
@@ -74,6 +74,6 @@ def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
 
 
 def _check(array: TraceArray, data: bytes, *, minimum: int) -> None:
-    too_long = minimum and len(data) > _MAX_TEXT
+    too_long = minimum and len(data) > array.tracing.version.marker_raw_max
     if "markers" not in array.options or len(data) < minimum or too_long:
         raise refuse(errno.EINVAL)

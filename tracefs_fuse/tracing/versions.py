@@ -116,6 +116,12 @@ class KernelVersion:
     dynevent_unknown_type_logged: bool
     """An unknown command letter in dynamic_events makes an error log entry."""
 
+    marker_max: int
+    """Bytes of one write to trace_marker or trace_marker_raw that are recorded at most."""
+
+    marker_raw_max: int
+    """Bytes that one write to trace_marker_raw may have."""
+
     marker_min_text: int
     """Bytes of text that a trace_marker record has room for at least."""
 
@@ -218,6 +224,8 @@ V7_3 = KernelVersion(
     missing_syscalls=frozenset(),
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
+    marker_max=4096,
+    marker_raw_max=4096,
     marker_min_text=0,
     marker_raw_min=0,
     marker_raw_extra=0,
@@ -303,6 +311,8 @@ V6_1 = replace(
     missing_syscalls=V6_12.missing_syscalls | {335, *range(451, 463)},
     trigger_filter_error_logged=False,
     line_buffer_size=4060,
+    marker_max=1024,
+    marker_raw_max=3072,
     saved_cmdlines_size=128,
 )
 

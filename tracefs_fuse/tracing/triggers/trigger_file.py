@@ -59,18 +59,19 @@ def write_trigger(file: EventFile, data: str) -> None:
     elif name in SIMPLE_TRIGGERS:
         _write(file, name, None, parameters, remove)
     elif name in ON_EVENT_TRIGGERS:
-        target, rest = _target(file, parameters)
+        target, rest = _target(file, parameters, remove)
         _write(file, name, target, rest, remove)
     else:
         raise refuse(errno.EINVAL)
 
 
-def _target(file: EventFile, parameters: str) -> tuple[EventFile, str]:
+def _target(file: EventFile, parameters: str, remove: bool) -> tuple[EventFile, str]:
     """The event that a command names, and what follows it."""
     words = parameters.split(None, 1)
     parts = words[0].split(":", 2) if words else []
     target = file.array.files.get((parts[0], parts[1])) if len(parts) > 1 else None
-    if target is None or (len(parts) > 2 and not parts[2]):
+    no_count = len(parts) > 2 and not parts[2]
+    if target is None or (no_count and not remove):
         raise refuse(errno.EINVAL)
     return target, " ".join([*parts[2:], *words[1:]])
 
