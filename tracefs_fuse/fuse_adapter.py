@@ -29,14 +29,22 @@ from typing import Any, Protocol
 import fuse
 
 from tracefs_fuse import fuse_session
-from tracefs_fuse.files.node import Directory, File, Node, OpenFile, Request, Symlink, refuse
+from tracefs_fuse.files.node import (
+    READABLE,
+    WRITABLE,
+    Directory,
+    File,
+    Node,
+    OpenFile,
+    Request,
+    Symlink,
+    refuse,
+)
 from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
 
 log = logging.getLogger(__name__)
 
 SUBTYPE = "tracefs-fuse"
-_IN, _OUT, _RDNORM, _WRNORM = 0x1, 0x4, 0x40, 0x100
-_READABLE, _WRITABLE = _IN | _RDNORM, _OUT | _WRNORM
 _POLL_TURN = 0.05
 """Seconds between looks at polled files, for those that nobody wakes their readers for."""
 
@@ -88,7 +96,9 @@ class LabOperations:
         self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
         self._handles = itertools.count(1)
-        self._pollers: dict[int, fuse_session.PollHandle] = {}
+        self._pollers: dict[int, tuple[fuse_session.PollHandle, int]] = {}
+        """Who sleeps in poll(2) on an open file, and the events waited for."""
+
         self._poll_thread: threading.Thread | None = None
         self._closing = False
         self._owner = os.getuid(), os.getgid()
@@ -271,41 +281,41 @@ class LabOperations:
 
     def poll(self, path: str, fi: Any, waiter: fuse_session.PollHandle | None) -> int:
         """Events that are there; with a waiter the caller wants to hear of later ones."""
+        opened, wanted = self._open[fi.fh], fuse_session.poll_events()
+        events = opened.events()
+        opened.reported()
         if waiter is not None:
             self._forget_poller(fi.fh)
-            self._pollers[fi.fh] = waiter
-        opened = self._open[fi.fh]
-        ready = opened.ready() if opened.pollable else True
-        if ready:
+            self._pollers[fi.fh] = waiter, wanted
+        if events & wanted:
             self._forget_poller(fi.fh)
         elif self._pollers and self._poll_thread is None:
             self._poll_thread = threading.Thread(target=self._watch_polled, daemon=True)
             self._poll_thread.start()
-        if opened.pollable:
-            return _READABLE if ready else 0
-        return _READABLE | _WRITABLE
+        return events
 
     def _forget_poller(self, fh: int) -> None:
-        waiter = self._pollers.pop(fh, None)
+        waiter, _ = self._pollers.pop(fh, (None, 0))
         if waiter is not None:
             waiter.destroy()
 
     def _watch_polled(self) -> None:
-        """Wake those who poll once there is something to read; ends when nobody polls."""
+        """Wake those who poll once there is what they want; ends when nobody polls."""
         with self._lock:
             while self._pollers and not self._closing:
                 self._readers.wait(_POLL_TURN)
-                for fh in [fh for fh in self._pollers if self._is_ready(fh)]:
-                    self._pollers[fh].notify()
-                    self._forget_poller(fh)
+                for fh, (waiter, wanted) in list(self._pollers.items()):
+                    if self._events(fh) & wanted:
+                        waiter.notify()
+                        self._forget_poller(fh)
             self._poll_thread = None
 
-    def _is_ready(self, fh: int) -> bool:
+    def _events(self, fh: int) -> int:
         try:
-            return self._open[fh].ready()
+            return self._open[fh].events()
         except Exception:
             log.exception("looking whether a polled file is ready failed")
-            return True  # its reader will meet the error
+            return READABLE | WRITABLE  # its reader will meet the error
 
     # -- refused ---------------------------------------------------------------------------
 

@@ -29,8 +29,11 @@ LOOKUP = 1
 """Opcode of a request that resolves a name (include/uapi/linux/fuse.h: enum fuse_opcode)."""
 
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
-_OPCODE = ctypes.c_uint32
+_U32 = ctypes.c_uint32
 _OPCODE_OFFSET = 4
+_POLL_EVENTS_OFFSET = 60
+"""Of struct fuse_poll_in behind the header of a request."""
+
 _MAX_IDLE = 4
 _PATIENCE = 1.0
 """Seconds given to requests under way when the lab ends."""
@@ -72,8 +75,12 @@ _lib.fuse_notify_poll.argtypes = [ctypes.c_void_p]
 
 def opcode() -> int:
     """What the kernel asked for in the request that this thread serves."""
-    asked: int = _current.opcode
-    return asked
+    return _U32.from_buffer(_current.request, _OPCODE_OFFSET).value
+
+
+def poll_events() -> int:
+    """The events that the caller of poll(2) asks for."""
+    return _U32.from_buffer(_current.request, _POLL_EVENTS_OFFSET).value
 
 
 def interrupted() -> bool:
@@ -185,7 +192,7 @@ class _Workers:
                 self._busy += 1
                 if not self._idle:
                     self.start()
-            _current.opcode = _OPCODE.from_buffer(buffer, _OPCODE_OFFSET).value
+            _current.request = buffer
             _lib.fuse_session_process(self._session, buffer, length, channel)
             with self._changed:
                 self._busy -= 1

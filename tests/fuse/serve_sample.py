@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tracefs_fuse.cli.mounts import mount_at, source_of
 from tracefs_fuse.files.node import (
+    READABLE,
     Directory,
     File,
     Node,
@@ -75,14 +76,13 @@ class Queue(File):
 
 
 class OpenQueue(OpenFile):
-    pollable = True
     seekable = False
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
 
-    def ready(self) -> bool:
-        return bool(self.queue.waiting)
+    def events(self) -> int:
+        return READABLE if self.queue.waiting else 0
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         queue = self.queue

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+READABLE = select.POLLIN | select.POLLRDNORM
+WRITABLE = select.POLLOUT | select.POLLWRNORM
 
 
 def refuse(code: int) -> OSError:
@@ -91,9 +95,6 @@ class OpenFile:
     seekable: ClassVar[bool] = True
     """lseek(2) and pread(2) are possible; if not, they are ESPIPE."""
 
-    pollable: ClassVar[bool] = False
-    """poll(2) may have to wait; a file that is not is always ready."""
-
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         """At most ``size`` bytes; none at the end.  EAGAIN when it would have to wait."""
         raise refuse(errno.EINVAL)
@@ -102,9 +103,12 @@ class OpenFile:
         """Bytes consumed of one write(2)."""
         raise refuse(errno.EINVAL)
 
-    def ready(self) -> bool:
-        """Whether a read would return at once."""
-        return True
+    def events(self) -> int:
+        """What poll(2) would report now; most files never make anybody wait."""
+        return READABLE | WRITABLE
+
+    def reported(self) -> None:
+        """poll(2) has reported the events."""
 
     def release(self) -> None:
         """The last descriptor is closed."""
@@ -144,10 +148,12 @@ class TextFile(File):
         writes = flags & os.O_ACCMODE != os.O_RDONLY
         if writes and flags & os.O_TRUNC and self.truncated is not None:
             self.truncated(request)
-        return _OpenText(self)
+        return OpenText(self)
 
 
-class _OpenText(OpenFile):
+class OpenText(OpenFile):
+    """An open :class:`TextFile`."""
+
     def __init__(self, file: TextFile) -> None:
         self._file = file
         self._pieces: Iterator[str] | None = None

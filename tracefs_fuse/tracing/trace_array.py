@@ -224,8 +224,13 @@ class TraceArray:
 
     @property
     def busy(self) -> bool:
-        """Something keeps the instance from being removed."""
-        return bool(self.readers)
+        """Something keeps the instance from being removed: a reader, or a variable."""
+        histograms = (
+            trigger.histogram
+            for file in (*self.files.values(), self.print_file)
+            for trigger in file.hists
+        )
+        return bool(self.readers) or any(h.variables or h.references for h in histograms)
 
     def remove(self) -> None:
         """Turn everything off before the instance goes."""

@@ -101,6 +101,9 @@ class KernelVersion:
     """An expression whose name grows too long is refused with E2BIG, one that has none with
     EINVAL."""
 
+    has_hist_poll: bool
+    """poll() on ``hist`` waits for hits."""
+
     sort_takes_pairs: bool
     """The heap sort takes two elements off the heap at a time."""
 
@@ -219,6 +222,7 @@ V7_3 = KernelVersion(
     hist_helper_keeps_modifiers=True,
     hist_failed_helper_stays=False,
     hist_name_errors=True,
+    has_hist_poll=True,
     sort_takes_pairs=True,
     hist_log2_wraps=False,
     missing_syscalls=frozenset(),
@@ -262,6 +266,7 @@ V6_12 = replace(
     hist_helper_keeps_modifiers=False,
     hist_failed_helper_stays=True,
     hist_name_errors=False,
+    has_hist_poll=False,
     hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",
@@ -291,6 +296,7 @@ V6_18 = replace(
     marker_min_text=0,
     marker_raw_min=0,
     marker_raw_extra=0,
+    has_hist_poll=True,
     lazy_preemption=True,
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
+from tracefs_fuse.files.tracefs.hist import HistFile
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
@@ -19,7 +20,6 @@ from tracefs_fuse.tracing.filter import (
     write_event_filter,
     write_system_filter,
 )
-from tracefs_fuse.tracing.hist import hist_text
 from tracefs_fuse.tracing.inject import write_inject
 from tracefs_fuse.tracing.numbers import parse_switch, refuse
 from tracefs_fuse.tracing.output import header_event_text, header_page_text
@@ -118,7 +118,7 @@ def _event_tree(file: EventFile) -> Directory:
                 command(lambda text: write_event_filter(file, text)),
             ),
             "format": TextFile(0o440, file.event.format_text),
-            "hist": TextFile(0o440, lambda: hist_text(file)),
+            "hist": HistFile(file),
             "id": TextFile(0o440, lambda: f"{file.event.id}\n"),
             "inject": TextFile(0o200, _unreadable, _inject(file)),
             "trigger": _trigger_file(file),
@@ -184,7 +184,7 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     file = array.print_file if event is array.print_file.event else EventFile(event, array)
     entries: dict[str, Node] = {
         "format": TextFile(0o440, event.format_text),
-        "hist": TextFile(0o440, lambda: hist_text(file)),
+        "hist": HistFile(file),
     }
     if event.name in ("function", "print"):
         entries["id"] = TextFile(0o440, lambda: f"{event.id}\n")

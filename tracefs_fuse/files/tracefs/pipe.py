@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 
-from tracefs_fuse.files.node import File, OpenFile, Request
+from tracefs_fuse.files.node import READABLE, File, OpenFile, Request
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.output import PipeText
 from tracefs_fuse.tracing.trace_array import TraceArray
@@ -33,7 +33,6 @@ class TracePipe(File):
 
 
 class _OpenPipe(OpenFile):
-    pollable = True
     seekable = False
 
     def __init__(self, array: TraceArray, cpus: frozenset[int]) -> None:
@@ -55,8 +54,8 @@ class _OpenPipe(OpenFile):
         self._has_read = True
         return data
 
-    def ready(self) -> bool:
-        return self._text.ready()
+    def events(self) -> int:
+        return READABLE if self._text.ready() else 0
 
     def release(self) -> None:
         self._array.readers -= self._cpus

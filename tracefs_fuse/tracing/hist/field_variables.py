@@ -43,6 +43,8 @@ def create_target_field_var(histogram: Histogram, name: str) -> FieldVariable:
     except OSError:
         log.add(HistError.FIELD_VAR_PARSE_FAIL, name)
         raise
+    if name.count(".") > 1:  # parsing has cut the name at its first dot
+        name = name.partition(".")[0]
     if not histogram.remove and find_var(histogram, name) is not None:
         raise log.refused(HistError.VAR_CREATE_FIND_FAIL, name)
     flags = F.VARIABLE | value.flags & (F.STRING | F.STACKTRACE)

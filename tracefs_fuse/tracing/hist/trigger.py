@@ -116,9 +116,8 @@ def _run_command(file: EventFile, parameters: str, log: HistLog, *, remove: bool
         _change(same[0], command)
         return
     try:
-        if named is None:
-            create_actions(histogram)
-            histogram.finish()
+        create_actions(histogram)
+        histogram.finish()
         _register(trigger, named, exists=bool(same))
     except OSError:
         destroy_actions(histogram)
@@ -194,6 +193,7 @@ def _register(trigger: HistTrigger, named: HistTrigger | None, *, exists: bool) 
             raise
         file.array.use_absolute_time(True)
     if named is not None:
+        destroy_actions(histogram)
         trigger.histogram = named.histogram
     _count_use(file, 1)
     add_trigger(trigger)

@@ -62,8 +62,8 @@ def find_event_var(
     """
     array = histogram.file.array
     if system:
-        file = find_event_file(array, system, event)
-        return find_file_var(file, name) if file is not None else None
+        owner = array.files.get((system, event))  # ftrace's print is not found by its name
+        return find_file_var(owner, name) if owner is not None else None
     matching: list[tuple[Histogram, HistField]] = []
     for file in histogram.matched_files():
         found = find_file_var(file, name)
@@ -105,7 +105,7 @@ def local_field_var_ref(histogram: Histogram, system: str, event: str, name: str
 
 def parse_var_ref(histogram: Histogram, system: str, event: str, name: str) -> HistField | None:
     """parse_var_ref(): the reference that ``$NAME`` is; None, and logged, if there is none."""
-    if not name.startswith("$"):
+    if not name.startswith("$") or name == "$":
         return None
     found = find_event_var(histogram, system, event, name[1:])
     reference = create_var_ref(histogram, *found, system, event) if found is not None else None
