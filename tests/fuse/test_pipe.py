@@ -1,4 +1,4 @@
-"""Readers of trace_pipe on a real mount: they wait, are woken, and can be ended."""
+"""Readers that wait, on a real mount: they are woken, and can be ended."""
 
 from __future__ import annotations
 
@@ -94,6 +94,29 @@ def test_poll_hears_of_an_event(tracing: Path) -> None:
         assert b"scan_pfn=0x789," in os.read(pipe, 4096)
     finally:
         os.close(pipe)
+
+
+def test_poll_hears_of_hits(mount_lab: MountLab) -> None:
+    tracing = mount_lab("--kernel", "7.3", "--workload", "idle") / "sys/kernel/tracing"
+    (tracing / EVENT / "trigger").write_text("hist:keys=status")
+    inject(tracing, 1)
+    hist = os.open(tracing / EVENT / "hist", os.O_RDONLY)
+    try:
+        poll = select.poll()
+        poll.register(hist, select.POLLIN | select.POLLPRI)
+        assert poll.poll(0) == [(hist, select.POLLIN)]  # hits, but none since it was opened
+        assert b"Hits: 1" in os.read(hist, 4096)
+        assert poll.poll(0) == []
+        threading.Timer(0.1, inject, (tracing, 2)).start()
+        assert poll.poll(10_000) == [(hist, select.POLLIN | select.POLLPRI)]
+        assert poll.poll(0) == [(hist, select.POLLIN)]  # urgent only once
+        os.lseek(hist, 0, os.SEEK_SET)
+        assert b"Hits: 2" in os.read(hist, 4096)
+        poll.modify(hist, select.POLLPRI)
+        threading.Timer(0.1, inject, (tracing, 3)).start()
+        assert poll.poll(10_000) == [(hist, select.POLLPRI)]
+    finally:
+        os.close(hist)
 
 
 def test_unmount_while_a_reader_waits(mount_lab: MountLab) -> None:

@@ -79,9 +79,9 @@ def test_each_event_has_a_stack_of_its_own(version: str) -> None:
 
 
 def test_the_end_of_a_function_and_addresses_without_one() -> None:
-    frame = symbol(MARKER_ADDRESS)
+    frame = symbol(MARKER_ADDRESS["6.12"])
     assert frame == "tracing_mark_write+0xda/0x270"
-    assert symbol(MARKER_ADDRESS - 0xDA + 0x26F) == "tracing_mark_write+0x26f/0x270"
-    assert symbol_name(MARKER_ADDRESS) == "tracing_mark_write"
+    assert symbol(MARKER_ADDRESS["6.12"] - 0xDA + 0x26F) == "tracing_mark_write+0x26f/0x270"
+    assert symbol_name(MARKER_ADDRESS["6.12"]) == "tracing_mark_write"
     assert symbol(0x40) == symbol_name(0x40) == "0x40"
     assert symbol((1 << 64) - 1) == "0xffffffffffffffff"

@@ -14,6 +14,8 @@ from tracefs_fuse.tracing.events.stacks import (
     HIST_SKIPPED,
     HIST_SKIPPED_MARKER,
     MARKER,
+    MARKER_WRITER,
+    SNAPSHOT_REFUSER,
     all_frames,
     frames_of,
 )
@@ -22,11 +24,6 @@ _TEXT = 0xFFFFFFFF81000000
 _IMAGE_SIZE = 0x1000000
 _ALIGNMENT = 16
 _VERSIONS = ("6.1", "6.12", "6.18", "7.3")
-
-_MARKER_FRAME = "tracing_mark_write+0xda/0x270"
-"""Where a marker says that it was written."""
-
-_MARKER_IMAGE = "6.12"
 
 
 @dataclass(frozen=True, order=True)
@@ -64,7 +61,13 @@ def _address(frame: str, version: str) -> int:
     return _FUNCTIONS[version, name].start + offset
 
 
-MARKER_ADDRESS = _address(_MARKER_FRAME, _MARKER_IMAGE)
+MARKER_ADDRESS = {version: _address(frame, version) for version, frame in MARKER_WRITER.items()}
+"""The address in a record that a write to trace_marker makes, by version."""
+
+SNAPSHOT_ADDRESS = {
+    version: _address(frame, version) for version, frame in SNAPSHOT_REFUSER.items()
+}
+"""The address in the records that say that no snapshot buffer is allocated, by version."""
 
 
 def _function_at(address: int) -> _Function | None:

@@ -150,8 +150,8 @@ class TraceArray:
 
     def take_snapshot(self) -> None:
         """Swap the main and the snapshot buffer."""
-        if self.snapshot_buffer is not None:
-            self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
+        assert self.snapshot_buffer is not None, "take_snapshot() without a buffer"
+        self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
 
     def write_snapshot(self, value: int, cpu: int | None = None) -> None:
         """``snapshot``: 0 frees, 1 takes one, any other number clears."""

@@ -1,6 +1,8 @@
-"""Events made by writing: ``trace_marker`` and ``trace_marker_raw``.
+"""Text in a trace: what is written to ``trace_marker`` and ``trace_marker_raw``, and what the
+kernel itself has to say.
 
-Modelled after tracing_mark_write() and tracing_mark_raw_write() (kernel/trace/trace.c).
+Modelled after tracing_mark_write(), tracing_mark_raw_write() and trace_array_puts()
+(kernel/trace/trace.c).
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.event import COMMON
-from tracefs_fuse.tracing.kallsyms import MARKER_ADDRESS
+from tracefs_fuse.tracing.kallsyms import MARKER_ADDRESS, SNAPSHOT_ADDRESS
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.source import TaskLike
 
@@ -24,6 +26,7 @@ _TEXT_END = 2
 
 _EVENT_HEADER_SIZE = 8
 _RAW_ID_SIZE = 4
+_NOT_ALLOCATED = (b"*** SNAPSHOT NOT ALLOCATED ***\n", b"*** stopping trace here!   ***\n")
 
 
 def write_marker(array: TraceArray, task: TaskLike, data: bytes) -> int:
@@ -51,10 +54,11 @@ def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
     text = data[: min(array.tracing.version.marker_max, room)]
     event = array.print_file.event
     header = (event.id, 0, array.tracing.version.marker_preempt_count, task.pid)
-    record = event.layout.pack(header, (MARKER_ADDRESS, text))
+    address = MARKER_ADDRESS[array.tracing.version.name]
+    record = event.layout.pack(header, (address, text))
     line = text if text.endswith(b"\n") else text + b"\n"
     size = _TEXT_OFFSET + max(len(text), array.tracing.version.marker_min_text) + _TEXT_END
-    finished = event.layout.pack(header, (MARKER_ADDRESS, line)).ljust(size, b"\0")
+    finished = event.layout.pack(header, (address, line)).ljust(size, b"\0")
     if not array.print_file.mark(task, record, finished):
         raise refuse(errno.EBADF)
     return len(text)
@@ -71,6 +75,17 @@ def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
     if not array.record(task, header + data.ljust(room, b"\0"), array.clock.read()):
         raise refuse(errno.EBADF)
     return len(data)
+
+
+def refuse_snapshot(array: TraceArray, task: TaskLike) -> None:
+    """A snapshot was asked for without a buffer to take it: say so, and stop tracing."""
+    version, event = array.tracing.version, array.print_file.event
+    header = (event.id, 0, version.marker_preempt_count + 1, task.pid)
+    for text in _NOT_ALLOCATED if "trace_printk" in array.options else ():
+        record = event.layout.pack(header, (SNAPSHOT_ADDRESS[version.name], text))
+        size = _TEXT_OFFSET + len(text) + _TEXT_END
+        array.record(task, record.ljust(size, b"\0"), array.clock.read())
+    array.tracing_on = False
 
 
 def _check(array: TraceArray, data: bytes, *, minimum: int) -> None:

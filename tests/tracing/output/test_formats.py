@@ -13,7 +13,7 @@ from tracefs_fuse.tracing.versions import VERSIONS
 
 SHELL = Task(92, 92, "sh")
 TIMES = (3_324_251_206, 3_326_350_070, 3_327_749_041)
-IP = f"{MARKER_ADDRESS:x}"
+IP = f"{MARKER_ADDRESS['7.3']:x}"
 FRONTS = [
     f"           <...>-92      [000] ...2.     3.{n}: " for n in ("324251", "326350", "327749")
 ]
@@ -22,8 +22,8 @@ DATA = "# 4030201 buf: 61 62 63 64"
 MARKERS = {
     "": ["tracing_mark_write: hi", "tracing_mark_write: hey", DATA],
     "sym-offset": [
-        "tracing_mark_write+0xda/0x270: hi",
-        "tracing_mark_write+0xda/0x270: hey",
+        "tracing_mark_write+0x76/0x140: hi",
+        "tracing_mark_write+0x76/0x140: hey",
         DATA,
     ],
     "sym-addr": [

@@ -35,9 +35,9 @@ def test_formats(version: str) -> None:
 
 def test_a_print_record_has_its_text_in_a_field_of_no_size() -> None:
     entry = ftrace.events(VERSIONS["7.3"])["print"]
-    record = entry.layout.pack((entry.id, 0, 2, 77), (MARKER_ADDRESS, b"start\n"))
+    record = entry.layout.pack((entry.id, 0, 2, 77), (MARKER_ADDRESS["7.3"], b"start\n"))
     assert record[16:] == b"start\n\0"
-    assert entry.layout.unpack_all(record) == [5, 0, 2, 77, MARKER_ADDRESS, b"start\n"]
+    assert entry.layout.unpack_all(record) == [5, 0, 2, 77, MARKER_ADDRESS["7.3"], b"start\n"]
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,22 @@ _MARKER = {
     "7.3": "write_marker_to_buffer+0x182/0x1c0 tracing_mark_write+0xf3/0x140",
 }
 
+MARKER_WRITER = {
+    "6.1": "tracing_mark_write+0xdd/0x240",
+    "6.12": "tracing_mark_write+0xda/0x270",
+    "6.18": "tracing_mark_write+0x9a/0x170",
+    "7.3": "tracing_mark_write+0x76/0x140",
+}
+"""Where a marker says that it was written, by version."""
+
+SNAPSHOT_REFUSER = {
+    "6.1": "tracing_snapshot_instance_cond+0xc1/0x140",
+    "6.12": "tracing_snapshot_instance_cond+0xfa/0x150",
+    "6.18": "tracing_snapshot_instance_cond+0xfa/0x150",
+    "7.3": "tracing_snapshot_instance_cond+0x93/0x100",
+}
+"""Where the kernel complains in a trace that there is no snapshot buffer, by version."""
+
 _PMD, _FILE, _ROUND = "pmd", "file", "round"
 
 _CALLERS = {
@@ -189,8 +205,8 @@ def frames_of(event: str, version: str, task: str) -> list[str]:
 
 
 def all_frames(version: str) -> set[str]:
-    """Every frame that some stack of a version has."""
-    return {
+    """Every frame that some stack or some address in a trace of a version has."""
+    return {MARKER_WRITER[version], SNAPSHOT_REFUSER[version]} | {
         frame
         for event in (*_SCANS[version], MARKER, "")
         for task in (KHUGEPAGED, "")

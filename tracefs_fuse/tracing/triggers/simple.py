@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.source import TaskLike
+from tracefs_fuse.tracing.trace_marker import refuse_snapshot
 from tracefs_fuse.tracing.triggers.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class Snapshot(Trigger):
         self.file.array.allocate_snapshot()
 
     def act(self, task: TaskLike) -> bool:
-        self.file.array.take_snapshot()
+        array = self.file.array
+        if array.snapshot_buffer is None:
+            refuse_snapshot(array, task)
+        else:
+            array.take_snapshot()
         return True
 
 
