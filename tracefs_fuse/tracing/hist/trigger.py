@@ -64,7 +64,6 @@ class HistTrigger(Trigger):
 
     def unregistered(self) -> None:
         """event_hist_trigger_free(): the last user of a histogram frees it."""
-        _count_use(self.file, -1)
         histogram = self.histogram
         array = self.file.array
         if histogram.uses_timestamps:
@@ -89,7 +88,7 @@ def truncate_hist_triggers(file: EventFile) -> None:
     if any(trigger.histogram.is_referenced() for trigger in file.hists):
         return
     for trigger in file.hists:
-        remove_trigger(trigger)
+        _remove(trigger)
 
 
 def _add_helper(file: EventFile, parameters: str, log: HistLog) -> None:
@@ -110,7 +109,7 @@ def _run_command(file: EventFile, parameters: str, log: HistLog, *, remove: bool
         if same:
             if same[0].histogram.is_referenced():
                 raise refuse(errno.EBUSY)
-            remove_trigger(same[0])
+            _remove(same[0])
         return
     if same and command.only_changes:
         _change(same[0], command)
@@ -197,6 +196,12 @@ def _register(trigger: HistTrigger, named: HistTrigger | None, *, exists: bool) 
         trigger.histogram = named.histogram
     _count_use(file, 1)
     add_trigger(trigger)
+
+
+def _remove(trigger: HistTrigger) -> None:
+    """Only who removes a histogram gives its event back: rmdir of an instance never does."""
+    remove_trigger(trigger)
+    _count_use(trigger.file, -1)
 
 
 def _count_use(file: EventFile, change: int) -> None:
