@@ -41,6 +41,9 @@ _TOP_ONLY_FLAGS = frozenset(
 _REFUSED = "test_nop_refuse"
 """Can't be changed: the tracer nop says no, for tests of that."""
 
+_OF_TRACER = frozenset({"test_nop_accept", _REFUSED})
+"""Options of the tracer, which all instances share."""
+
 _ALWAYS_SOMEWHERE = "trace_printk_dest"
 """On in exactly one instance."""
 
@@ -52,18 +55,21 @@ class Options:
         self,
         version: KernelVersion,
         changed: Callable[[str, bool], None],
+        of_tracer: set[str],
         on: Iterable[str] | None = None,
     ) -> None:
-        """changed: called with name and new value before an option changes.
+        """changed: called with name and new value when an option has changed.
 
+        of_tracer: the options of the tracer that are on, in all instances.
         on: the options to start with instead of the defaults (of the top level, for an instance).
         """
         self.names = version.options
         self._changed = changed
+        self._of_tracer = of_tracer
         self.on = (set(_DEFAULT_ON) & set(self.names)) if on is None else set(on) - _TOP_ONLY_FLAGS
 
     def __contains__(self, name: object) -> bool:
-        return name in self.on
+        return name in self.on or name in self._of_tracer
 
     def file_names(self, *, top: bool) -> list[str]:
         """What ``options/`` holds."""
@@ -71,12 +77,13 @@ class Options:
 
     def set(self, name: str, value: bool) -> None:
         """Raises EINVAL where the kernel refuses the change."""
-        if value == (name in self.on):
+        if value == (name in self):
             return
         if name == _REFUSED or (name == _ALWAYS_SOMEWHERE and not value):
             raise refuse(errno.EINVAL)
+        on = self._of_tracer if name in _OF_TRACER else self.on
+        (on.add if value else on.discard)(name)
         self._changed(name, value)
-        (self.on.add if value else self.on.discard)(name)
 
     def write_file(self, name: str, text: str) -> None:
         """A write to ``options/NAME``."""
@@ -89,10 +96,10 @@ class Options:
         name = text.strip()
         value = not name.startswith("no")
         name = name if value else name[2:]
-        if name not in self.names:
+        if name not in self.names or name == _REFUSED:  # the tracer is asked in any case
             raise refuse(errno.EINVAL)
         self.set(name, value)
 
     def text(self) -> str:
         """The ``trace_options`` file."""
-        return "".join(f"{'' if name in self.on else 'no'}{name}\n" for name in self.names)
+        return "".join(f"{'' if name in self else 'no'}{name}\n" for name in self.names)

@@ -138,8 +138,8 @@ class _Path:
             )
         else:
             triggers = [] if origin is Origin.INJECTED else self._triggers(post=None)
-            record_it = self._record("record", "task", record)
-            self.lines = [*triggers, *self._for_pids(self._if_wanted([record_it]))]
+            recorded = [f"kept = {self._record('record', 'task', record)}", *self._stacks()]
+            self.lines = [*triggers, *self._for_pids(self._if_wanted(recorded))]
         if "ts" in self.needs:
             self.lines.insert(0, f"ts = {namespace.bind(file.array.clock.read, 'clock')}()")
 
@@ -184,9 +184,9 @@ class _Path:
     def _kept(self, record: str) -> list[str]:
         """The record and the triggers that look at it, where those come behind it."""
         file, triggers = self._file, self._triggers(post=False)
-        if file.filter is None and not file.soft_mode:
-            return [self._record("commit", "ring, task", record), *triggers]
         commit = self._record("commit", "ring, task", record)
+        if file.filter is None and not file.soft_mode:
+            return [f"kept = {commit}", *triggers, *self._stacks()]
         return [
             f"buffered = {self._bound(file.buffered, 'buffered')}()",
             f"kept = None if buffered else {self._record('reserve', 'ring, task', record)}",
@@ -194,7 +194,17 @@ class _Path:
             "wanted = False",
             *self._if_wanted(["wanted = True"]),
             "if buffered:",
-            f"    if wanted: {commit}",
+            f"    kept = wanted and {commit}",
             "elif kept is not None and not wanted:",
             "    ring.discard(kept)",
+            "    kept = None",
+            *self._stacks(),
         ]
+
+    def _stacks(self) -> list[str]:
+        """Options stacktrace and userstacktrace: stacks behind each event that is recorded."""
+        file = self._file
+        if not {"stacktrace", "userstacktrace"} & file.array.options.on:
+            return []
+        stacks = self._bound(file.array.record_stacks, "stacks")
+        return [f"if kept: {stacks}({self._bound(file.event, 'event')}, task)"]

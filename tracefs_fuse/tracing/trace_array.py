@@ -35,7 +35,10 @@ class TraceArray:
         self.name = name
         self.expanded = bool(name)
         self.options = Options(
-            tracing.version, self._option_changes, None if options is None else options.on
+            tracing.version,
+            self._option_changed,
+            tracing.tracer_options,
+            None if options is None else options.on,
         )
         self.clock = Clock(tracing.source)
         self.buffer = TraceBuffer(
@@ -105,6 +108,15 @@ class TraceArray:
     def record_stack(self, event: TraceEvent, task: TaskLike) -> None:
         """Record the kernel stack of a task at an event."""
         self.record(task, self.tracing.stack_record(event, task), self.clock.read())
+
+    def record_stacks(self, event: TraceEvent, task: TaskLike) -> None:
+        """Record the stacks that options stacktrace and userstacktrace add to an event."""
+        if "stacktrace" in self.options:
+            self.record_stack(event, task)
+        if "userstacktrace" in self.options:
+            stack = self.tracing.user_stack_record(task)
+            if stack is not None:
+                self.record(task, stack, self.clock.read())
 
     # -- buffers ---------------------------------------------------------------------------
 
@@ -209,18 +221,25 @@ class TraceArray:
     def pids_changed(self) -> None:
         """set_event_pid or its negative was written."""
         self.expand()
+        self._recompose()
+
+    def _recompose(self) -> None:
+        """Something that is compiled into what events do has changed."""
         for file in self.files.values():
             if file.registered:
                 file.changed()
 
-    def _option_changes(self, name: str, value: bool) -> None:
+    def _option_changed(self, name: str, value: bool) -> None:
         if name == "overwrite":
             for buffer in (self.buffer, self.snapshot_buffer):
                 if buffer is not None:
                     buffer.set_overwrite(value)
         elif name == "trace_printk_dest":
             for array in self.tracing.arrays():
-                array.options.on.discard(name)
+                if array is not self:
+                    array.options.on.discard(name)
+        elif name in ("stacktrace", "userstacktrace", "record-cmd", "record-tgid"):
+            self._recompose()
 
     @property
     def busy(self) -> bool:

@@ -14,6 +14,7 @@ from tracefs_fuse.tracing.cmdlines import SavedCmdlines
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.events import ftrace, huge_memory
+from tracefs_fuse.tracing.events.stacks import KHUGEPAGED, USER_ADDRESS
 from tracefs_fuse.tracing.kallsyms import stack_of
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.pointer_hash import PointerHash
@@ -68,6 +69,9 @@ class Tracing:
         self.synthetic = SyntheticEvents(self)
         self.thresh = 0
         """Microseconds; of use to latency tracers only."""
+
+        self.tracer_options: set[str] = set()
+        """Options of the tracer that are on."""
 
         self.instances: dict[str, TraceArray] = {}
         self.top = TraceArray(self, "")
@@ -178,6 +182,13 @@ class Tracing:
         kernel_stack = self.ftrace_events["kernel_stack"]
         addresses = stack_of(event.name, self.version.name, task.comm)
         return kernel_stack.layout.pack((kernel_stack.id, 0, 0, task.pid), addresses)
+
+    def user_stack_record(self, task: TaskLike) -> bytes | None:
+        """A record of where a task is in user space; None for a kernel thread."""
+        if task.comm == KHUGEPAGED:
+            return None
+        user_stack = self.ftrace_events["user_stack"]
+        return user_stack.layout.pack((user_stack.id, 0, 0, task.pid), (task.tgid, USER_ADDRESS))
 
     def pointer_text(self, address: int, hashed: bool) -> str:
         """What ``%p`` shows."""

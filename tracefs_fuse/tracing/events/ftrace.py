@@ -25,6 +25,7 @@ Show = Callable[[Values, SymbolText], str]
 """All of an entry's text behind the context, its newline included."""
 
 _ADDRESS_SIZE = 8
+_USER_FRAMES = 8
 
 _SIZES = {
     "char": 1,
@@ -77,6 +78,22 @@ class _StackLayout(Layout):
         return [*COMMON.unpack_from(record), *addresses]
 
 
+class _UserStackLayout(Layout):
+    """The thread group, and eight addresses; zero behind the last one."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        super().__init__(fields)
+        self.struct = struct.Struct(f"<{HEADER_CODES}I4x{_USER_FRAMES}Q")
+
+    def pack(self, header: tuple[int, int, int, int], values: Values) -> bytes:
+        tgid, *addresses = values
+        unused = [0] * (_USER_FRAMES - len(addresses))
+        return self.struct.pack(*header, tgid, *addresses, *unused)
+
+    def unpack_all(self, record: bytes) -> list[Any]:
+        return list(self.struct.unpack_from(record))
+
+
 def _text_layout(fields: Sequence[Field]) -> Layout:
     return _OpenLayout(fields, text=True)
 
@@ -105,6 +122,11 @@ def _show_raw_data(values: Values, symbol_text: SymbolText) -> str:
 
 def _show_stack(values: Values, symbol_text: SymbolText) -> str:
     return "<stack trace>\n" + "".join(f" => {symbol_text(address)}\n" for address in values)
+
+
+def _show_user_stack(values: Values, symbol_text: SymbolText) -> str:
+    _, *addresses = values
+    return "<user stack trace>\n" + "".join(f" =>  <{a:016x}>\n" for a in addresses if a)
 
 
 # -- the entries -------------------------------------------------------------------------------
@@ -277,6 +299,8 @@ def _entries(version: str) -> tuple[_Entry, ...]:
             13,
             (("unsigned int", "tgid"), ("unsigned long[8]", "caller")),
             _STACK_FMT,
+            _UserStackLayout,
+            _show_user_stack,
         ),
         _Entry(
             "bputs",

@@ -175,6 +175,9 @@ _SYNTHETIC = (
 KHUGEPAGED = "khugepaged"
 """Task whose stacks end in a kernel thread; all others come from a system call."""
 
+USER_ADDRESS = 0x7FFFF7E8C9A7
+"""Where a process is in its C library when it makes a system call."""
+
 HIST_SKIPPED = 2
 """Functions nearest to an event that a histogram leaves out of its stacks."""
 

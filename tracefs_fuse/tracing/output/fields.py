@@ -16,7 +16,8 @@ from tracefs_fuse.tracing.output.record import values_of
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
-_PRINTABLE = range(0x20, 0x7F)
+_PRINTABLE = frozenset([*range(0x20, 0x7F), *range(0xA0, 0x100)])
+"""What the kernel takes for characters (lib/ctype.c): ASCII and Latin-1."""
 
 
 def fields_text_of(array: TraceArray, event: TraceEvent) -> Callable[[bytes], str]:
