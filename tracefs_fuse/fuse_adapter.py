@@ -95,6 +95,9 @@ class LabOperations:
         self._started = started
         self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
+        self._held: dict[int, str] = {}
+        """Paths of the open files that hold their folders."""
+
         self._handles = itertools.count(1)
         self._pollers: dict[int, tuple[fuse_session.PollHandle, int]] = {}
         """Who sleeps in poll(2) on an open file, and the events waited for."""
@@ -215,7 +218,7 @@ class LabOperations:
 
     def rmdir(self, path: str) -> None:
         parent, name = self._parent(path)
-        parent.rmdir(name)
+        parent.rmdir(name, in_use=any(held.startswith(f"{path}/") for held in self._held.values()))
 
     def chmod(self, path: str, mode: int) -> None:
         node = self._node(path)
@@ -250,6 +253,8 @@ class LabOperations:
         fi.fh = next(self._handles)
         fi.nonseekable = not opened.seekable
         self._open[fi.fh] = opened
+        if node.holds:
+            self._held[fi.fh] = path
         return 0
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:
@@ -261,6 +266,7 @@ class LabOperations:
 
     def release(self, path: str, fi: Any) -> None:
         self._forget_poller(fi.fh)
+        self._held.pop(fi.fh, None)
         self._open.pop(fi.fh).release()
 
     def fsync(self, path: str, datasync: int, fi: Any) -> None:

@@ -106,10 +106,11 @@ class Folders(Directory):
         super().__init__({})
 
     def mkdir(self, name: str) -> None:
-        self._entries[name] = Directory({})
+        files = {"holds": TextFile(0o444, str), "lets go": TextFile(0o444, str, holds=False)}
+        self._entries[name] = Directory(files)
 
-    def rmdir(self, name: str) -> None:
-        if name == "busy":
+    def rmdir(self, name: str, *, in_use: bool = False) -> None:
+        if in_use:
             raise refuse(errno.EBUSY)
         del self._entries[name]
 

@@ -180,11 +180,13 @@ def test_folders_that_can_be_made(sample: Sample) -> None:
     folders = sample.folder / "folders"
     (folders / "busy").mkdir()
     (folders / "gone").mkdir()
-    (folders / "gone").rmdir()
-    assert [path.name for path in folders.iterdir()] == ["busy"]
     assert errno_of((folders / "busy").mkdir) == errno.EEXIST
-    assert errno_of((folders / "busy").rmdir) == errno.EBUSY
+    with (folders / "busy/holds").open(), (folders / "gone/lets go").open():
+        assert errno_of((folders / "busy").rmdir) == errno.EBUSY
+        (folders / "gone").rmdir()
+    assert [path.name for path in folders.iterdir()] == ["busy"]
     assert errno_of((folders / "gone").rmdir) == errno.ENOENT
+    (folders / "busy").rmdir()
 
 
 REFUSED: dict[str, tuple[Callable[[Path], object], int]] = {

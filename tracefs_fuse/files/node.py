@@ -64,8 +64,8 @@ class Directory(Node):
         """Make a folder; EPERM unless the folder allows it."""
         raise refuse(errno.EPERM)
 
-    def rmdir(self, name: str) -> None:
-        """Remove a folder; EPERM unless the folder allows it."""
+    def rmdir(self, name: str, *, in_use: bool = False) -> None:
+        """Remove a folder; EPERM unless the folder allows it.  in_use: files below it are open."""
         raise refuse(errno.EPERM)
 
 
@@ -81,8 +81,10 @@ class Symlink(Node):
 class File(Node):
     """A regular file."""
 
-    def __init__(self, mode: int) -> None:
+    def __init__(self, mode: int, *, holds: bool = True) -> None:
+        """holds: while it is open the folders above can't be removed."""
         self.mode = mode
+        self.holds = holds
 
     def open(self, request: Request, flags: int) -> OpenFile:
         """Open the file; flags as of open(2), O_TRUNC included.  May refuse with OSError."""
@@ -137,8 +139,10 @@ class TextFile(File):
         store: Store | None = None,
         truncated: Truncated | None = None,
         released: Callable[[], None] | None = None,
+        *,
+        holds: bool = True,
     ) -> None:
-        super().__init__(mode)
+        super().__init__(mode, holds=holds)
         self.show = show
         self.store = store
         self.truncated = truncated

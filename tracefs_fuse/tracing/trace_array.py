@@ -242,14 +242,11 @@ class TraceArray:
             self._recompose()
 
     @property
-    def busy(self) -> bool:
-        """Something keeps the instance from being removed: a reader, or a variable."""
-        histograms = (
-            trigger.histogram
-            for file in (*self.files.values(), self.print_file)
-            for trigger in file.hists
-        )
-        return bool(self.readers) or any(h.variables or h.references for h in histograms)
+    def has_variables(self) -> bool:
+        """Some histogram has variables or refers to some: each of those holds the instance."""
+        files = (*self.files.values(), self.print_file)
+        histograms = [trigger.histogram for file in files for trigger in file.hists]
+        return any(histogram.variables or histogram.references for histogram in histograms)
 
     def remove(self) -> None:
         """Turn everything off before the instance goes."""

@@ -89,12 +89,12 @@ class Tracing:
             raise refuse(errno.EEXIST)
         self.instances[name] = TraceArray(self, name, self.top.options)
 
-    def remove_instance(self, name: str) -> None:
-        """rmdir in ``instances``; EBUSY while something of it is in use."""
+    def remove_instance(self, name: str, *, in_use: bool = False) -> None:
+        """rmdir in ``instances``; EBUSY while somebody uses it.  in_use: files of it are open."""
         array = self.instances.get(name)
         if array is None:
             raise refuse(errno.ENOENT)
-        if array.busy:
+        if in_use or array.has_variables:
             raise refuse(errno.EBUSY)
         array.remove()
         del self.instances[name]

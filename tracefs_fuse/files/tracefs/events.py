@@ -117,9 +117,9 @@ def _event_tree(file: EventFile) -> Directory:
                 lambda: read_event_filter(file),
                 command(lambda text: write_event_filter(file, text)),
             ),
-            "format": TextFile(0o440, file.event.format_text),
+            "format": TextFile(0o440, file.event.format_text, holds=False),
             "hist": HistFile(file),
-            "id": TextFile(0o440, lambda: f"{file.event.id}\n"),
+            "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
             "inject": TextFile(0o200, _unreadable, _inject(file)),
             "trigger": _trigger_file(file),
         },
@@ -133,6 +133,7 @@ def _trigger_file(file: EventFile) -> TextFile:
         lambda: read_triggers(file),
         command(lambda text: write_trigger(file, text)),
         truncated=lambda request: truncate_triggers(file),
+        holds=False,
     )
 
 
@@ -183,11 +184,11 @@ def _ftrace_tree(array: TraceArray) -> Directory:
 def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     file = array.print_file if event is array.print_file.event else EventFile(event, array)
     entries: dict[str, Node] = {
-        "format": TextFile(0o440, event.format_text),
+        "format": TextFile(0o440, event.format_text, holds=False),
         "hist": HistFile(file),
     }
     if event.name in ("function", "print"):
-        entries["id"] = TextFile(0o440, lambda: f"{event.id}\n")
+        entries["id"] = TextFile(0o440, lambda: f"{event.id}\n", holds=False)
         entries["inject"] = TextFile(0o200, _unreadable, _inject(file))
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)

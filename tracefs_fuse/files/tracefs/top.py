@@ -92,8 +92,8 @@ class Instances(Directory):
     def mkdir(self, name: str) -> None:
         self._tracing.make_instance(name)
 
-    def rmdir(self, name: str) -> None:
-        self._tracing.remove_instance(name)
+    def rmdir(self, name: str, *, in_use: bool = False) -> None:
+        self._tracing.remove_instance(name, in_use=in_use)
 
 
 def _instance_entries(array: TraceArray) -> dict[str, Node]:
