@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ from tracefs_fuse.files.node import Request
 from tracefs_fuse.files.tracefs import tracefs_tree
 from tracefs_fuse.tracing.source import ManualSource
 from tracefs_fuse.tracing.tracing import Tracing
+from tracefs_fuse.tracing.versions import VERSIONS
 
 CASES = Path(__file__).with_name("cases")
+ASKED = Path(__file__).with_name("asked")
+"""Random requests, asked of stock kernels: they have no ``inject``, so markers make the events."""
+
 RECORDER_PID = 1
 """The recordings were made by init, and some filters name its pid."""
 
@@ -44,6 +49,21 @@ OTHERWISE = {
 """Cases whose answers are not a rule of the kernel."""
 
 
+@pytest.mark.parametrize("version", sorted(VERSIONS))
+def test_random_requests(version: str) -> None:
+    document = json.loads((ASKED / f"{version}.json").read_text())
+    failures = {
+        case["name"]: said
+        for case in document["cases"]
+        if (said := differences(client_for(version), case))
+    }
+    assert not failures, _told(failures)
+
+
+def _told(failures: dict[str, list[str]]) -> str:
+    return "\n".join(f"## {name}\n" + "\n".join(said) for name, said in failures.items())
+
+
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.stem)
 def test_answers(document: Path) -> None:
     """All cases of a recording that began from defaults.
@@ -61,6 +81,4 @@ def test_answers(document: Path) -> None:
         if said:
             failures[name] = said
     assert played
-    assert not failures, "\n".join(
-        f"## {name}\n" + "\n".join(said) for name, said in failures.items()
-    )
+    assert not failures, _told(failures)
