@@ -38,9 +38,9 @@ from tracefs_fuse.files.node import (
     OpenFile,
     Request,
     Symlink,
-    refuse,
 )
 from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
+from tracefs_fuse.tracing.numbers import refuse
 
 log = logging.getLogger(__name__)
 

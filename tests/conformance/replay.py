@@ -69,14 +69,14 @@ class Client:
             node = found
         return node
 
-    def _file(self, path: str) -> File:
+    def file(self, path: str) -> File:
         node = self.node(path)
         if not isinstance(node, File):
             raise OSError(errno.EISDIR, path)
         return node
 
     def read(self, path: str, *, nonblock: bool = False) -> str:
-        opened = self._file(path).open(self.request, os.O_RDONLY)
+        opened = self.file(path).open(self.request, os.O_RDONLY)
         data = b""
         try:
             while chunk := opened.read(self.request, _CHUNK, len(data), nonblock):
@@ -88,7 +88,7 @@ class Client:
         return data.decode("latin-1")
 
     def write(self, path: str, text: str, flag: str) -> None:
-        opened = self._file(path).open(self.request, _WRITE_FLAGS[flag])
+        opened = self.file(path).open(self.request, _WRITE_FLAGS[flag])
         try:
             opened.write(self.request, text.encode("latin-1"), 0)
         finally:

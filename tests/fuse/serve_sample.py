@@ -23,9 +23,9 @@ from tracefs_fuse.files.node import (
     Request,
     Symlink,
     TextFile,
-    refuse,
 )
 from tracefs_fuse.fuse_adapter import LabOperations, serve
+from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.wait_queue import WaitQueue
 
 LOCK = threading.RLock()

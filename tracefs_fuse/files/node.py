@@ -13,13 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from tracefs_fuse.tracing.numbers import refuse
+
 READABLE = select.POLLIN | select.POLLRDNORM
 WRITABLE = select.POLLOUT | select.POLLWRNORM
-
-
-def refuse(code: int) -> OSError:
-    """An error with the kernel's errno."""
-    return OSError(code, os.strerror(code))
 
 
 @dataclass(frozen=True)

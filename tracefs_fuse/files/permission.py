@@ -9,7 +9,8 @@ import errno
 import os
 from pathlib import Path
 
-from tracefs_fuse.files.node import Directory, Node, Request, refuse
+from tracefs_fuse.files.node import Directory, Node, Request
+from tracefs_fuse.tracing.numbers import refuse
 
 Owner = tuple[int, int]
 """User and group."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from engine import Machine
 from engine.machine import Process
 from engine.vma import Vma, VmaUsage
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile, refuse
+from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.tracing.numbers import refuse
 
 _READABLE = 0o444
 _COLUMNS = 24
@@ -51,11 +52,16 @@ class ProcessesDirectory(Directory):
     def _tree(self, process: Process) -> Directory:
         return self._trees.get(process) or Directory(
             {
-                "comm": TextFile(0o644, lambda: f"{process.comm}\n"),
+                "comm": TextFile(0o644, lambda: f"{_comm_text(process)}\n"),
                 "smaps": TextFile(_READABLE, lambda: smaps_text(self._machine, process)),
             },
             mode=0o555,
         )
+
+
+def _comm_text(process: Process) -> str:
+    """The name, one character a byte."""
+    return process.comm.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def vmstat_text(machine: Machine) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from engine import Machine
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE
 from engine.thp import ORDERS, SMALLEST_ANON_ORDER, SizeKnobs
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile, refuse
+from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 
 _WRITABLE, _READABLE = 0o644, 0o444
 _ENABLED = ("always", "madvise", "never")
@@ -163,9 +164,10 @@ def _parsed(text: str, error: int) -> int:
     digits = text.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         raise refuse(errno.EINVAL)
-    if int(digits) >> 64:
-        raise refuse(error)
-    return int(digits)
+    try:
+        return parse_unsigned(digits)
+    except OSError:
+        raise refuse(error) from None
 
 
 def _number(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
-from tracefs_fuse.tracing.source import TaskLike
+from tracefs_fuse.tracing.source import TaskLike, comm_of_task
 
 _MAX_SIZE = 32768
 
@@ -25,12 +25,13 @@ class SavedCmdlines:
         comms = self._comms
         if task.pid not in comms and len(comms) >= self.size:
             del comms[next(iter(comms))]
-        comms[task.pid] = task.comm
+        comms[task.pid] = comm_of_task(task).decode("latin-1")
 
     def record_tgid(self, task: TaskLike) -> None:
         self._tgids[task.pid] = task.tgid
 
     def comm_of(self, pid: int) -> str:
+        """The name of a task, one character a byte."""
         if pid == 0:
             return "<idle>"
         if pid < 0:

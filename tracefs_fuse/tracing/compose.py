@@ -10,7 +10,7 @@ Besides the fields' variables, composed code may use these, if it declares them 
 ``task``   the current task: pid, tgid, comm (str)
 ``cpu``    number of the current CPU
 ``comm``   the task's name, bytes
-``now``    the source's virtual time in nanoseconds
+``ts``     the instance's trace clock when the event happened
 ``common_type``, ``common_flags``, ``common_preempt_count``, ``common_pid``
            the record's header
 =========  ====================================================================
@@ -35,16 +35,16 @@ class Namespace:
         return name
 
 
-def indented(lines: Iterable[str], levels: int = 1) -> list[str]:
-    return ["    " * levels + line for line in lines]
+def indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def composed(
     name: str, parameters: Iterable[str], body: list[str], namespace: Namespace
 ) -> Callable[..., Any]:
-    """Compile ``def name(parameters): body`` with the names of a namespace."""
-    source = "\n".join([f"def {name}({', '.join(parameters)}):", *indented(body or ["pass"])])
+    """Compile a function with the names of a namespace; its own name shows in tracebacks only."""
+    source = "\n".join([f"def path({', '.join(parameters)}):", *indented(body or ["pass"])])
     scope: dict[str, Any] = dict(namespace.values)
     exec(compile(source, f"<composed {name}>", "exec"), scope)
-    function: Callable[..., Any] = scope[name]
+    function: Callable[..., Any] = scope["path"]
     return function

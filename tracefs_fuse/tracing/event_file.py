@@ -6,12 +6,14 @@ Modelled after struct trace_event_file and __ftrace_event_enable_disable()
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.filter import Filter
 from tracefs_fuse.tracing.hist import HistTrigger
+from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.probe import Origin, record_function
 from tracefs_fuse.tracing.source import TaskLike
 from tracefs_fuse.tracing.triggers.trigger import Trigger
@@ -37,12 +39,21 @@ class EventFile:
         self.was_enabled = False
         """The event was on at some time, so records of it may be in the buffer."""
 
+        self.removed = False
+        """The event or the instance is gone."""
+
         self.filter: Filter | None = None
         self.filter_text: str | None = None
         """What the ``filter`` file shows: a filter or what was wrong with one; None for none."""
 
         self.triggers: list[Trigger] = []
         self._functions: dict[Origin, Callable[..., Any]] = {}
+
+    def alive(self) -> EventFile:
+        """Itself; ENODEV when it went while somebody had a file of it open."""
+        if self.removed:
+            raise refuse(errno.ENODEV)
+        return self
 
     # -- enabling --------------------------------------------------------------------------
 
@@ -87,6 +98,7 @@ class EventFile:
             self.triggers.remove(trigger)
             trigger.unregistered()
         self.registered = False
+        self.removed = True
         self.changed()
 
     # -- firing ----------------------------------------------------------------------------
@@ -138,6 +150,8 @@ class EventFile:
 
     def pause_hists(self, paused: bool) -> None:
         """Pause all histograms, or let them go on."""
-        for hist in self.hists:
+        affected = [hist for hist in self.hists if hist.paused != paused]
+        for hist in affected:
             hist.paused = paused
-        self.changed()
+        if affected:
+            self.changed()

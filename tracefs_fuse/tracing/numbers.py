@@ -13,12 +13,16 @@ _DECIMAL = re.compile(r"[0-9]+")
 _BASE0 = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 
 
+_MAX_DIGITS = 20
+"""Of a decimal 64-bit number."""
+
+
 def refuse(code: int) -> OSError:
     """An error with the kernel's errno."""
     return OSError(code, os.strerror(code))
 
 
-def parse_unsigned(text: str, *, base0: bool = False, bits: int = 64) -> int:
+def parse_unsigned(text: str, *, base0: bool = False) -> int:
     """A decimal number (or C notation with base0), with an optional ``+`` and one final newline.
 
     Raises EINVAL for anything else, ERANGE when it does not fit.
@@ -27,10 +31,12 @@ def parse_unsigned(text: str, *, base0: bool = False, bits: int = 64) -> int:
     if not (_BASE0 if base0 else _DECIMAL).fullmatch(body):
         raise refuse(errno.EINVAL)
     if not base0 or not body.startswith("0") or body == "0":
-        value = int(body)
+        if len(digits := body.lstrip("0")) > _MAX_DIGITS:
+            raise refuse(errno.ERANGE)
+        value = int(digits or "0")
     else:
         value = int(body, 16) if body[1:2] in "xX" else int(body, 8)
-    if value >> bits:
+    if value >> 64:
         raise refuse(errno.ERANGE)
     return value
 

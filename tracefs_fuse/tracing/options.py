@@ -14,6 +14,9 @@ from tracefs_fuse.tracing.versions import KernelVersion
 
 _MAX_LENGTH = 64
 
+PRINTK_DEST = "trace_printk_dest"
+"""On in exactly one instance: the top level takes it back when that goes."""
+
 _DEFAULT_ON = frozenset(
     {
         "print-parent",
@@ -24,7 +27,7 @@ _DEFAULT_ON = frozenset(
         "overwrite",
         "irq-info",
         "markers",
-        "trace_printk_dest",
+        PRINTK_DEST,
         "copy_trace_marker",
         "hash-ptr",
         "function-trace",
@@ -33,9 +36,7 @@ _DEFAULT_ON = frozenset(
 _TOP_ONLY_FILES = frozenset({"trace_printk", "printk-msg-only", "record-cmd"})
 """Not in the options folder of an instance."""
 
-_TOP_ONLY_FLAGS = frozenset(
-    {"event-fork", "function-fork", "trace_printk_dest", "copy_trace_marker"}
-)
+_TOP_ONLY_FLAGS = frozenset({"event-fork", "function-fork", PRINTK_DEST, "copy_trace_marker"})
 """Off in a new instance, whatever the top level has."""
 
 _REFUSED = "test_nop_refuse"
@@ -43,9 +44,6 @@ _REFUSED = "test_nop_refuse"
 
 _OF_TRACER = frozenset({"test_nop_accept", _REFUSED})
 """Options of the tracer, which all instances share."""
-
-_ALWAYS_SOMEWHERE = "trace_printk_dest"
-"""On in exactly one instance."""
 
 
 class Options:
@@ -79,7 +77,7 @@ class Options:
         """Raises EINVAL where the kernel refuses the change."""
         if value == (name in self):
             return
-        if name == _REFUSED or (name == _ALWAYS_SOMEWHERE and not value):
+        if name == _REFUSED or (name == PRINTK_DEST and not value):
             raise refuse(errno.EINVAL)
         on = self._of_tracer if name in _OF_TRACER else self.on
         (on.add if value else on.discard)(name)

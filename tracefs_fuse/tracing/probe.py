@@ -57,8 +57,7 @@ def tracepoint_function(
         path = _Path(file, namespace, _packed(event, namespace), Origin.EVENT)
         bodies += path.lines
         needs |= path.needs
-    lines = [f"task = {namespace.bind(source, 'source')}.current"]
-    lines += [
+    lines = [
         f'{field.variable} = {field.variable}.encode("utf-8", "surrogateescape")'
         for field in event.fields
         if field.kind is Kind.DYNAMIC_STRING
@@ -71,8 +70,8 @@ def tracepoint_function(
     }
     lines += [f"{name} = {value}" for name, value in header.items() if name in needs]
     lines += _task_lines(needs)
-    if lines[0].startswith("task") and not needs & {"task", "cpu", "comm", "common_pid"}:
-        del lines[0]
+    if needs & {"task", "cpu", "comm", "common_pid"}:
+        lines.insert(0, f"task = {namespace.bind(source, 'source')}.current")
     parameters = [variables.get(name, f"_{name}") for name in prototype]
     return composed(event.name, parameters, lines + bodies, namespace)
 
@@ -119,7 +118,6 @@ class _Path:
         """record: expression for the record that is committed."""
         self._file = file
         self._namespace = namespace
-        self._origin = origin
         self.needs: set[str] = set()
         if origin is Origin.MARKER:
             self.lines = [
@@ -189,15 +187,18 @@ class _Path:
             return [f"kept = {commit}", *triggers, *self._stacks()]
         return [
             f"buffered = {self._bound(file.buffered, 'buffered')}()",
-            f"kept = None if buffered else {self._record('reserve', 'ring, task', record)}",
+            f"kept = None if buffered else {self._record('reserve', 'ring', record)}",
             *triggers,
             "wanted = False",
             *self._if_wanted(["wanted = True"]),
             "if buffered:",
             f"    kept = wanted and {commit}",
-            "elif kept is not None and not wanted:",
-            "    ring.discard(kept)",
-            "    kept = None",
+            "elif kept is not None:",
+            "    if wanted:",
+            f"        {self._bound(file.array.tracing.recorded, 'recorded')}(task)",
+            "    else:",
+            "        ring.discard(kept)",
+            "        kept = None",
             *self._stacks(),
         ]
 

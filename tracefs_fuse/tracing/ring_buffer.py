@@ -337,14 +337,10 @@ def pages_for(size: int, data_size: int) -> int:
 class TraceBuffer:
     """The ring buffers of all CPUs of one instance."""
 
-    def __init__(
-        self, cpus: int, size: int, *, overwrite: bool = True, absolute: bool = False
-    ) -> None:
+    def __init__(self, cpus: int, size: int, *, overwrite: bool = True) -> None:
         """size: bytes for each CPU."""
         pages = pages_for(size, PAGE_SIZE - PAGE_HEADER_SIZE)
-        self.cpus = [
-            CpuBuffer(cpu, pages, overwrite=overwrite, absolute=absolute) for cpu in range(cpus)
-        ]
+        self.cpus = [CpuBuffer(cpu, pages, overwrite=overwrite) for cpu in range(cpus)]
         self.order = 0
         """Sub-buffers are 2**order memory pages."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.numbers import refuse
@@ -18,17 +19,59 @@ if TYPE_CHECKING:
 _MAX_TOKEN = 127
 _TOKEN = re.compile(r"\s*(\S*)\s?")
 _ANY = ("", "*")
+_MODULE = ":mod:"
+
+
+@dataclass(frozen=True)
+class ModuleWish:
+    """Events of a module to turn on once it is loaded (struct event_mod_load)."""
+
+    match: str
+    """System or event; empty when they are given each on its own."""
+
+    system: str
+    event: str
+    module: str
+
+    @classmethod
+    def parsed(cls, pattern: str) -> ModuleWish:
+        """``MATCH:mod:MODULE`` or ``SYSTEM:EVENT:mod:MODULE``, where nothing and ``*`` are any."""
+        events, _, module = pattern.partition(_MODULE)
+        system, colon, event = events.partition(":")
+        if not colon:
+            return cls(system, "", "", module)
+        return cls("", _named(system), _named(event), module)
+
+    def pattern(self) -> str:
+        events = self.match or f"{self.system or '*'}:{self.event or '*'}"
+        return f"{events}{_MODULE}{self.module}"
+
+    def covers(self, other: ModuleWish) -> bool:
+        """Taking this one back takes back the other."""
+        return self.module == other.module and all(
+            mine in _ANY or mine == its
+            for mine, its in (
+                (self.match, other.match),
+                (self.system, other.system),
+                (self.event, other.event),
+            )
+        )
+
+
+def _named(word: str) -> str:
+    return "" if word in _ANY else word
 
 
 def set_event_text(array: TraceArray) -> str:
-    """The events that are on, one a line.
+    """The events that are on, one a line, then those of modules that are waited for.
 
     ftrace:print, which triggers turn on, heads the events that the kernel was built with.
     """
     files = list(array.files.items())
     built_in = next(n for n, (key, _) in enumerate(files) if key not in array.tracing.synthetic)
     files.insert(built_in, (("ftrace", "print"), array.print_file))
-    return "".join(f"{system}:{name}\n" for (system, name), file in files if file.registered)
+    on = "".join(f"{system}:{name}\n" for (system, name), file in files if file.registered)
+    return on + "".join(f"{wish.pattern()}\n" for wish in reversed(array.module_wishes))
 
 
 def available_events_text(array: TraceArray) -> str:
@@ -50,10 +93,14 @@ def write_set_event(array: TraceArray, data: str) -> int:
 
 
 def _set_clear(array: TraceArray, token: str) -> None:
+    """ftrace_set_clr_event()."""
     if len(token) > _MAX_TOKEN:
         raise refuse(errno.EINVAL)
     on = not token.startswith("!")
     pattern = token if on else token[1:]
+    if _MODULE in pattern and array.tracing.version.event_mod_syntax:
+        _wish(array, ModuleWish.parsed(pattern), on)
+        return
     system, colon, name = pattern.partition(":")
     files = [
         file
@@ -65,6 +112,18 @@ def _set_clear(array: TraceArray, token: str) -> None:
     array.events_enabled(files, on)
 
 
+def _wish(array: TraceArray, wish: ModuleWish, on: bool) -> None:
+    """No event here belongs to a module: what is wished waits for the module to be loaded."""
+    if on:
+        array.module_wishes.append(wish)
+        return
+    kept = [other for other in array.module_wishes if not wish.covers(other)]
+    if len(kept) == len(array.module_wishes):
+        raise refuse(errno.EINVAL)
+    array.module_wishes = kept
+
+
 def truncate_set_event(array: TraceArray) -> None:
-    """An open with O_TRUNC: every event goes off."""
+    """An open with O_TRUNC: every event goes off, and no module is waited for."""
+    array.module_wishes.clear()
     array.events_enabled(list(array.files.values()), False)

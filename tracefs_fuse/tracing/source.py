@@ -36,6 +36,11 @@ class SourceLike(Protocol):
     def current(self) -> TaskLike: ...
 
 
+def comm_of_task(task: TaskLike) -> bytes:
+    """A task's name as its kernel holds it: 15 bytes at most."""
+    return task.comm.encode("utf-8", "surrogateescape")[:15]
+
+
 @dataclass(frozen=True)
 class Task:
     """A task that is known by its values: who injects an event, say."""

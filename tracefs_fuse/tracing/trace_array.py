@@ -14,9 +14,10 @@ from tracefs_fuse.tracing.error_log import ErrorLog
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.numbers import refuse
-from tracefs_fuse.tracing.options import Options
+from tracefs_fuse.tracing.options import PRINTK_DEST, Options
 from tracefs_fuse.tracing.pid_filter import PidFilter
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, Written, pages_for
+from tracefs_fuse.tracing.set_event import ModuleWish
 from tracefs_fuse.tracing.source import TaskLike
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class TraceArray:
         )
         self.clock = Clock(tracing.source)
         self.buffer = TraceBuffer(
-            tracing.cpu_count, DEFAULT_SIZE if self.expanded else MINIMAL_SIZE
+            tracing.cpu_count,
+            DEFAULT_SIZE if self.expanded else MINIMAL_SIZE,
+            overwrite="overwrite" in self.options,
         )
         self.snapshot_buffer: TraceBuffer | None = None
         self.snapshot_users = 0
@@ -62,11 +65,18 @@ class TraceArray:
         self.print_file = EventFile(tracing.ftrace_events["print"], self)
         """What trace_marker makes; only its triggers can be set."""
 
+        self.module_wishes: list[ModuleWish] = []
+        """Events of modules that are not there, oldest first."""
+
         self.readers: set[int] = set()
         """CPUs whose events a trace_pipe consumes."""
 
         self._tracing_on = True
         self._absolute_users = 0
+
+    def all_files(self) -> tuple[EventFile, ...]:
+        """The state of every event that can have triggers."""
+        return (*self.files.values(), self.print_file)
 
     # -- recording -------------------------------------------------------------------------
 
@@ -92,14 +102,9 @@ class TraceArray:
         self.tracing.recorded(task)
         return True
 
-    def reserve(
-        self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int
-    ) -> Written | None:
+    def reserve(self, ring: CpuBuffer | None, record: bytes, stamp: int) -> Written | None:
         """Record an event that may yet be discarded; None when it is refused."""
-        written = ring.reserve(stamp, record) if ring is not None else None
-        if written is not None:
-            self.tracing.recorded(task)
-        return written
+        return ring.reserve(stamp, record) if ring is not None else None
 
     def record(self, task: TaskLike, record: bytes, stamp: int) -> bool:
         """Record an event of a task; False when it is refused."""
@@ -225,30 +230,30 @@ class TraceArray:
 
     def _recompose(self) -> None:
         """Something that is compiled into what events do has changed."""
-        for file in self.files.values():
-            if file.registered:
-                file.changed()
+        for file in self.all_files():
+            file.changed()
 
     def _option_changed(self, name: str, value: bool) -> None:
         if name == "overwrite":
             for buffer in (self.buffer, self.snapshot_buffer):
                 if buffer is not None:
                     buffer.set_overwrite(value)
-        elif name == "trace_printk_dest":
+        elif name == PRINTK_DEST:
             for array in self.tracing.arrays():
                 if array is not self:
                     array.options.on.discard(name)
-        elif name in ("stacktrace", "userstacktrace", "record-cmd", "record-tgid"):
+        elif name in ("stacktrace", "userstacktrace"):
             self._recompose()
+        elif name in ("record-cmd", "record-tgid"):
+            self.tracing.update_recording()
 
     @property
     def has_variables(self) -> bool:
         """Some histogram has variables or refers to some: each of those holds the instance."""
-        files = (*self.files.values(), self.print_file)
-        histograms = [trigger.histogram for file in files for trigger in file.hists]
+        histograms = [trigger.histogram for file in self.all_files() for trigger in file.hists]
         return any(histogram.variables or histogram.references for histogram in histograms)
 
     def remove(self) -> None:
         """Turn everything off before the instance goes."""
-        for file in self.files.values():
+        for file in self.all_files():
             file.remove()

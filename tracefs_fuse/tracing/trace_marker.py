@@ -35,21 +35,22 @@ def write_marker(array: TraceArray, task: TaskLike, data: bytes) -> int:
     Raises EINVAL when markers are off, EBADF when it can't be recorded, ENODEV when no instance
     wants it.
     """
-    targets = _targets(array)
-    if not targets:
-        raise refuse(errno.ENODEV)
-    return max(_mark(target, task, data) for target in targets)
+    if "markers" not in array.options:
+        raise refuse(errno.EINVAL)
+    return max(_mark(target, task, data) for target in _targets(array))
 
 
 def _targets(array: TraceArray) -> list[TraceArray]:
-    """The instances that a marker written to this one goes to."""
+    """The instances that a marker written to this one goes to: the top level comes last."""
     if array.name or not array.tracing.version.has_copy_trace_marker:
         return [array]
-    return [a for a in array.tracing.arrays() if "copy_trace_marker" in a.options]
+    targets = [a for a in array.tracing.arrays() if "copy_trace_marker" in a.options]
+    if not targets:
+        raise refuse(errno.ENODEV)
+    return targets[::-1]
 
 
 def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
-    _check(array, data, minimum=0)
     room = array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE - _TEXT_OFFSET - _TEXT_END
     text = data[: min(array.tracing.version.marker_max, room)]
     event = array.print_file.event
@@ -65,10 +66,18 @@ def _mark(array: TraceArray, task: TaskLike, data: bytes) -> int:
 
 
 def write_marker_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
-    """Record binary data: four bytes of id, then what belongs to it; returns the bytes taken."""
-    _check(array, data, minimum=_RAW_ID_SIZE)
+    """Record binary data: four bytes of id, then what belongs to it; returns the bytes taken.
+
+    Raises like :func:`write_marker`, and EINVAL for too little or too much.
+    """
     version = array.tracing.version
-    data = data[: version.marker_max]
+    if "markers" not in array.options or not _RAW_ID_SIZE <= len(data) <= version.marker_raw_max:
+        raise refuse(errno.EINVAL)
+    return max(_mark_raw(target, task, data[: version.marker_max]) for target in _targets(array))
+
+
+def _mark_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
+    version = array.tracing.version
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
     room = max(len(data), version.marker_raw_min) + version.marker_raw_extra
@@ -86,9 +95,3 @@ def refuse_snapshot(array: TraceArray, task: TaskLike) -> None:
         size = _TEXT_OFFSET + len(text) + _TEXT_END
         array.record(task, record.ljust(size, b"\0"), array.clock.read())
     array.tracing_on = False
-
-
-def _check(array: TraceArray, data: bytes, *, minimum: int) -> None:
-    too_long = minimum and len(data) > array.tracing.version.marker_raw_max
-    if "markers" not in array.options or len(data) < minimum or too_long:
-        raise refuse(errno.EINVAL)

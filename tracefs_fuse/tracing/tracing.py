@@ -17,6 +17,7 @@ from tracefs_fuse.tracing.events import ftrace, huge_memory
 from tracefs_fuse.tracing.events.stacks import KHUGEPAGED, USER_ADDRESS
 from tracefs_fuse.tracing.kallsyms import stack_of
 from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.options import PRINTK_DEST
 from tracefs_fuse.tracing.pointer_hash import PointerHash
 from tracefs_fuse.tracing.print_fmt import Values
 from tracefs_fuse.tracing.probe import tracepoint_function
@@ -67,6 +68,9 @@ class Tracing:
         self._tracepoints: dict[tuple[str, str], _Tracepoint] = {}
         self._record_comms = self._record_tgids = False
         self.synthetic = SyntheticEvents(self)
+        self.generating = 0
+        """How many synthetic events are being generated, one by a histogram of the other."""
+
         self.thresh = 0
         """Microseconds; of use to latency tracers only."""
 
@@ -98,6 +102,8 @@ class Tracing:
             raise refuse(errno.EBUSY)
         array.remove()
         del self.instances[name]
+        if PRINTK_DEST in array.options:
+            self.top.options.set(PRINTK_DEST, True)
 
     # -- events ----------------------------------------------------------------------------
 
@@ -130,7 +136,7 @@ class Tracing:
         del self.events[key]
         del self._by_id[event.id]
         for array in self.arrays():
-            del array.files[key]
+            array.files.pop(key).removed = True
 
     def files_of(self, event: TraceEvent) -> list[EventFile]:
         """The event's state in all instances."""
@@ -138,12 +144,13 @@ class Tracing:
 
     def generate(self, event: SyntheticEvent, task: TaskLike, values: Values) -> None:
         """A synthetic event happens, in all instances where it is on."""
-        record = None
+        self.generating += 1
+        preempt_count = self.generating * self.version.synthetic_preempt_count
+        record = event.record(task.pid, preempt_count, values)
         for file in self.files_of(event):
             if file.registered:
-                if record is None:
-                    record = event.record(task.pid, self.version.synthetic_preempt_count, values)
                 file.fire(task, record)
+        self.generating -= 1
 
     def event_of_id(self, id: int) -> TraceEvent | None:
         return self._by_id.get(id)
@@ -159,9 +166,9 @@ class Tracing:
                 if files
                 else tracepoint.unheard
             )
-        self._update_recording()
+        self.update_recording()
 
-    def _update_recording(self) -> None:
+    def update_recording(self) -> None:
         """Tasks are remembered by name only while some event is on."""
         active = [a for a in self.arrays() if any(f.registered for f in a.files.values())]
         self._record_comms = bool(active) and "record-cmd" in self.top.options
@@ -193,13 +200,3 @@ class Tracing:
     def pointer_text(self, address: int, hashed: bool) -> str:
         """What ``%p`` shows."""
         return self.pointer_hash.text(address) if hashed else f"{address:016x}"
-
-    def comm_of(self, pid: int) -> str:
-        return self.cmdlines.comm_of(pid)
-
-    def tgid_of(self, pid: int) -> int | None:
-        return self.cmdlines.tgid_of(pid)
-
-    @property
-    def online_cpus(self) -> int:
-        return self.cpu_count

@@ -23,7 +23,8 @@ class KernelVersion:
     """common_preempt_count of a record that a write to trace_marker makes."""
 
     synthetic_preempt_count: int
-    """common_preempt_count of a synthetic event that a hist trigger generates."""
+    """common_preempt_count of a synthetic event that a hist trigger generates, for each one that
+    is being generated at the same time."""
 
     first_dynamic_id: int
     """The lowest event id that synthetic events get."""
@@ -292,6 +293,7 @@ V6_18 = replace(
     has_graph_retaddr=True,
     synth_format_separator=" ",
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
+    event_mod_syntax=True,
     has_copy_trace_marker=True,
     marker_min_text=0,
     marker_raw_min=0,

@@ -190,7 +190,10 @@ def damaged(draw: st.DrawFn) -> str:
 
 @settings(deadline=None)
 @given(
-    damaged() | st.lists(PIECES | BLANK | st.text(max_size=2), max_size=25).map("".join),
+    damaged()
+    | st.lists(
+        PIECES | BLANK | st.text(st.characters(max_codepoint=255), max_size=2), max_size=25
+    ).map("".join),
     st.sampled_from(list(VERSIONS.values())),
 )
 def test_nothing_but_filter_error(text: str, version: KernelVersion) -> None:

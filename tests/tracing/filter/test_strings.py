@@ -71,7 +71,7 @@ def test_extents(filter: str, passing: str) -> None:
         ('name ~ "7*"', {"f_name": b"7up"}, False),
         ('name ~ "7*"', {"f_name": b"7*"}, True),
         ('name ~ "!7*"', {"f_name": b"7*"}, False),
-        ('name == "\xe9"', {"f_name": "\xe9".encode()}, True),
+        ('name == "\xc3\xa9"', {"f_name": "\xe9".encode()}, True),
         ('pointer == "a"', {"f_pointer": 0}, False),
         ('!(pointer != "a")', {"f_pointer": 0}, True),
         ("pair == 0", {}, False),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +49,16 @@ def test_bad_input_is_an_error_number(version: str, commands: list[str]) -> None
         for sign in ("", "!"):
             text = f"{sign}hist:keys=pfn:x=swap:{command}"
             status, _ = lab.answer(["write", f"{_FOLDER}/trigger", text, "append"])
-            assert status == "OK" or hasattr(errno, status)
+            assert status in {
+                "OK",
+                "EINVAL",
+                "EEXIST",
+                "ENOENT",
+                "EBUSY",
+                "EPERM",
+                "ENOMEM",
+                "E2BIG",
+            }
             lab.write(f"{_FOLDER}/inject", _EVENT, "append")
             lab.read(f"{_FOLDER}/trigger")
             lab.read(f"{_FOLDER}/hist")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,7 +37,7 @@ def test_any_definition(version: str, writes: list[tuple[str, str, str]]) -> Non
     client = client_for(version)
     for path, prefix, definition in writes:
         status, _ = client.answer(["write", path, prefix + definition, "append"])
-        assert status == "OK" or hasattr(errno, status)
+        assert status in {"OK", "EINVAL", "EEXIST", "ENOENT", "EBUSY", "EPERM", "ENOMEM", "E2BIG"}
     listed = client.read("synthetic_events")
     names = [line.partition("\t")[0] for line in listed.splitlines()]
     assert set(client.names("events/synthetic")) - {"enable", "filter"} == set(names)

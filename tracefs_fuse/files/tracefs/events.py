@@ -104,6 +104,7 @@ class SystemDirectory(Directory):
         if file is None:
             return None
         if file not in self._events:
+            self._events = {f: tree for f, tree in self._events.items() if not f.removed}
             self._events[file] = _event_tree(file)
         return self._events[file]
 
@@ -111,13 +112,17 @@ class SystemDirectory(Directory):
 def _event_tree(file: EventFile) -> Directory:
     return Directory(
         {
-            "enable": TextFile(0o640, file.enable_text, command(lambda text: _enable(file, text))),
+            "enable": TextFile(
+                0o640,
+                lambda: file.alive().enable_text(),
+                command(lambda text: _enable(file.alive(), text)),
+            ),
             "filter": TextFile(
                 0o640,
-                lambda: read_event_filter(file),
-                command(lambda text: write_event_filter(file, text)),
+                lambda: read_event_filter(file.alive()),
+                command(lambda text: write_event_filter(file.alive(), text)),
             ),
-            "format": TextFile(0o440, file.event.format_text, holds=False),
+            "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
             "hist": HistFile(file),
             "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
             "inject": TextFile(0o200, _unreadable, _inject(file)),
@@ -130,8 +135,8 @@ def _event_tree(file: EventFile) -> Directory:
 def _trigger_file(file: EventFile) -> TextFile:
     return TextFile(
         0o640,
-        lambda: read_triggers(file),
-        command(lambda text: write_trigger(file, text)),
+        lambda: read_triggers(file.alive()),
+        command(lambda text: write_trigger(file.alive(), text)),
         truncated=lambda request: truncate_triggers(file),
         holds=False,
     )
@@ -145,7 +150,7 @@ def _unreadable() -> str:
 def _inject(file: EventFile) -> Callable[[Request, bytes], None]:
     def store(request: Request, data: bytes) -> None:
         task = Caller.of(request, file.array.tracing.cpu_count)
-        write_inject(file, task, data.decode("latin-1"))
+        write_inject(file.alive(), task, data.decode("latin-1"))
 
     return store
 

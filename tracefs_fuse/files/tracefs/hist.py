@@ -16,7 +16,7 @@ class HistFile(TextFile):
     """``hist`` of an event."""
 
     def __init__(self, file: EventFile) -> None:
-        super().__init__(0o440, lambda: hist_text(file))
+        super().__init__(0o440, lambda: hist_text(file.alive()))
         self._event_file = file
 
     def open(self, request: Request, flags: int) -> OpenFile:

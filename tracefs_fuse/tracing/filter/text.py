@@ -1,6 +1,6 @@
 """The bytes of a command and the text that stands for them.
 
-The kernel reads commands byte by byte and calls some bytes beyond ASCII blank or alphabetic, as
+One character is one byte.  The kernel calls some bytes beyond ASCII blank or alphabetic, as
 in Latin-1 (lib/ctype.c).
 """
 
@@ -14,8 +14,8 @@ ALPHANUMERIC = rb"0-9A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff"
 
 
 def encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("latin-1")
 
 
 def decoded(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
+    return text.decode("latin-1")

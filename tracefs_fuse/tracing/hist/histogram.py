@@ -201,10 +201,9 @@ class Histogram:
 
     def is_referenced(self) -> bool:
         """check_var_refs(): another histogram of the instance uses a variable of this one."""
-        files = [*self.file.array.files.values(), self.file.array.print_file]
         return any(
             reference.owner is self
-            for file in files
+            for file in self.file.array.all_files()
             for trigger in file.hists
             if trigger.histogram is not self
             for reference in trigger.histogram.references

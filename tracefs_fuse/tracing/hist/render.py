@@ -133,7 +133,7 @@ class _Renderer:
         if F.LOG2 in flags:
             return f"{title}~ 2^{{{number}:<2}}"
         if F.BUCKETS in flags:
-            upper = f"({source} + {key.buckets - 1}) & {U64}"
+            upper = f"({number}) + {key.buckets - 1} & {U64}"
             return f"{title}~ {{{number}}}-{{{upper}}}"
         if F.STRING in flags:
             return f"{title}{{{self._call(_string_text, source)}:<50}}"

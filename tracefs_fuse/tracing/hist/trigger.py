@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
     from tracefs_fuse.tracing.tracing import Tracing
 
+_MAX_NESTED = 4
+"""Histograms at work on a CPU at the same time: each generates the event of the next."""
+
 
 class HistTrigger(Trigger):
     """A histogram on an event of an instance; those of one name share a histogram."""
@@ -53,6 +56,10 @@ class HistTrigger(Trigger):
         composer = UpdateComposer(self.histogram, self.file, namespace)
         lines = composer.lines()
         self.needs = frozenset(composer.needs)
+        tracing = self.file.array.tracing
+        if (self.file.event.system, self.file.event.name) in tracing.synthetic:
+            nested = f"{namespace.bind(tracing, 'tracing')}.generating"
+            lines = [f"if {nested} < {_MAX_NESTED}:", *indented(lines)]
         if self._switches_itself():
             lines = [f"if not {namespace.bind(self, 'hist')}.paused:", *indented(lines)]
         return lines
@@ -139,7 +146,7 @@ def _all_triggers(tracing: Tracing) -> list[HistTrigger]:
     return [
         trigger
         for array in tracing.arrays()
-        for file in (*array.files.values(), array.print_file)
+        for file in array.all_files()
         for trigger in file.hists
     ]
 

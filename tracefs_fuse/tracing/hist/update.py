@@ -121,6 +121,8 @@ class UpdateComposer:
             return str(field.constant), True
         if F.EXPRESSION in flags:
             return self._calculation(field)
+        if F.STACKTRACE in flags and not flags & (F.REFERENCE | F.ALIAS):
+            return "0", True
         if F.LOG2 in flags:
             log2 = f"(({self._unsigned(field.operands[0])} or 1) - 1).bit_length()"
             return f"{log2} % 64" if self._histogram.version.hist_log2_wraps else log2, True
@@ -221,7 +223,7 @@ class UpdateComposer:
         return [f"if {value} {operator} e[{slot}]:", *indented([f"e[{slot}] = {value}", *body])]
 
     def _performed(self, action: Action, key: str) -> list[str]:
-        array = self._file.array
+        array = self._histogram.file.array
         if action.kind is ActionKind.SAVE:
             return [
                 f"e[{saved.variable.slot}] = {self._stored(saved.value)}"

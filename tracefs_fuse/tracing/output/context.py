@@ -88,7 +88,7 @@ def flags_text(version: KernelVersion, flags: int, preempt_count: int) -> str:
 
 def _comm(array: TraceArray, pid: int) -> str:
     """The task's name, one character a byte."""
-    return array.tracing.comm_of(pid).encode("utf-8", "surrogateescape").decode("latin-1")
+    return array.tracing.cmdlines.comm_of(pid)
 
 
 def _default_context(array: TraceArray) -> Context:
@@ -102,7 +102,7 @@ def _default_context(array: TraceArray) -> Context:
         _, flags, preempt_count, pid = COMMON.unpack_from(entry.record)
         text = f"{_comm(array, pid):>16}-{pid:<7} "
         if show_tgid:
-            tgid = tracing.tgid_of(pid)
+            tgid = tracing.cmdlines.tgid_of(pid)
             text += "(-------) " if tgid is None else f"({tgid:7}) "
         text += f"[{entry.cpu:03}] "
         return text + flags_text(version, flags, preempt_count) if irq_info else text

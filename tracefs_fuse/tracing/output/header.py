@@ -94,7 +94,7 @@ def _counts(array: TraceArray, buffer: TraceBuffer) -> str:
     entries = buffer.entries
     return (
         f"# entries-in-buffer/entries-written: {entries}/{entries + buffer.overrun}"
-        f"   #P:{array.tracing.online_cpus}\n#\n"
+        f"   #P:{array.tracing.cpu_count}\n#\n"
     )
 
 
@@ -107,7 +107,7 @@ def _latency_summary(array: TraceArray, buffer: TraceBuffer) -> str:
         f"# nop latency trace v1.1.5 on {version.release}\n"
         f"# {'-' * 68}\n"
         f"# latency: 0 us, #{entries}/{entries + buffer.overrun}, CPU#0 |"
-        f" (M:{version.preemption_model} VP:0, KP:0, SP:0 HP:0 #P:{tracing.online_cpus})\n"
+        f" (M:{version.preemption_model} VP:0, KP:0, SP:0 HP:0 #P:{tracing.cpu_count})\n"
         "#    -----------------\n"
         "#    | task: -0 (uid:0 nice:0 policy:0 rt_prio:0)\n"
         "#    -----------------\n"
