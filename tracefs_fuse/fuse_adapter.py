@@ -248,6 +248,8 @@ class LabOperations:
         node = self._node(path)
         if not isinstance(node, File):
             raise refuse(errno.EISDIR)
+        if fi.flags & os.O_DIRECT:
+            raise refuse(errno.EINVAL)
         self._check(node, _WANTED[fi.flags & os.O_ACCMODE] | (fi.flags & os.O_TRUNC and os.W_OK))
         opened = node.open(self._request(), fi.flags)
         fi.fh = next(self._handles)

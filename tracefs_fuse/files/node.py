@@ -11,7 +11,6 @@ import os
 import select
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from tracefs_fuse.tracing.numbers import refuse
 
@@ -91,7 +90,7 @@ class File(Node):
 class OpenFile:
     """What one open of a file leads to.  Refuses everything that a subclass does not do."""
 
-    seekable: ClassVar[bool] = True
+    seekable: bool = True
     """lseek(2) and pread(2) are possible; if not, they are ESPIPE."""
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
@@ -138,12 +137,17 @@ class TextFile(File):
         released: Callable[[], None] | None = None,
         *,
         holds: bool = True,
+        at_once: bool = False,
+        seekable: bool = True,
     ) -> None:
+        """at_once: a read at another place than the start gives nothing."""
         super().__init__(mode, holds=holds)
         self.show = show
         self.store = store
         self.truncated = truncated
         self.released = released
+        self.at_once = at_once
+        self.seekable = seekable
 
     def open(self, request: Request, flags: int) -> OpenFile:
         writes = flags & os.O_ACCMODE != os.O_RDONLY
@@ -157,12 +161,15 @@ class OpenText(OpenFile):
 
     def __init__(self, file: TextFile) -> None:
         self._file = file
+        self.seekable = file.seekable
         self._pieces: Iterator[str] | None = None
         self._text = bytearray()
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         if self._file.show is None:
             raise refuse(errno.EINVAL)
+        if offset and self._file.at_once:
+            return b""
         if self._pieces is None or offset == 0:  # rewinding makes the text anew
             shown = self._file.show()
             self._pieces = iter((shown,)) if isinstance(shown, str) else shown

@@ -71,8 +71,7 @@ class Clock:
 
     def select(self, name: str) -> None:
         """Raises EINVAL for an unknown clock."""
-        name = name.strip()
-        found = [clock for clock in CLOCKS if clock.name == name]
+        found = [clock for clock in CLOCKS if clock.name == name.strip()]
         if len(name) >= _MAX_NAME or not found:
             raise refuse(errno.EINVAL)
         self.current = found[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+from string import hexdigits
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.numbers import refuse
@@ -14,7 +15,8 @@ from tracefs_fuse.tracing.numbers import refuse
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
-_MASK = re.compile(r"[0-9a-fA-F]{1,8}(,[0-9a-fA-F]{1,8})*")
+_SEPARATOR = re.compile(r"[\s,]+")
+_WORD_DIGITS = 8
 _WORD_BITS = 32
 
 
@@ -34,13 +36,14 @@ def text(array: TraceArray) -> str:
 
 
 def write(array: TraceArray, data: str) -> None:
-    """EINVAL for what is no mask, EOVERFLOW for CPUs that can't exist."""
-    body = data.strip()
-    if not _MASK.fullmatch(body):
-        raise refuse(errno.EINVAL)
+    """EINVAL for what is no mask, EOVERFLOW for CPUs that can't exist; blanks are no CPU."""
     value = 0
-    for word in body.split(","):
-        value = value << _WORD_BITS | int(word, 16)
+    for shift, word in enumerate(reversed(_SEPARATOR.split(data.strip()))):
+        if set(word[-_WORD_DIGITS:]) - set(hexdigits):
+            raise refuse(errno.EINVAL)
+        if len(word) > _WORD_DIGITS:
+            raise refuse(errno.EOVERFLOW)
+        value |= int(word or "0", 16) << shift * _WORD_BITS
     cpus = range(array.tracing.cpu_count)
     if value >> len(cpus):
         raise refuse(errno.EOVERFLOW)

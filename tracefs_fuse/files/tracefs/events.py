@@ -44,9 +44,9 @@ class EventsDirectory(Directory):
             {
                 "enable": _enable_file(array, lambda: list(array.files.values())),
                 "header_page": TextFile(
-                    0o440, lambda: header_page_text(version, array.buffer.order)
+                    0o440, lambda: header_page_text(version, array.buffer.order), at_once=True
                 ),
-                "header_event": TextFile(0o440, lambda: header_event_text(version)),
+                "header_event": TextFile(0o440, header_event_text, at_once=True),
                 _FTRACE: _ftrace_tree(array),
             },
             mode=_MODE,
@@ -81,6 +81,7 @@ class SystemDirectory(Directory):
                     0o640,
                     lambda: SYSTEM_FILTER_TEXT,
                     command(lambda text: write_system_filter(self._files(), text)),
+                    at_once=True,
                 ),
             },
             mode=_MODE,
@@ -121,6 +122,7 @@ def _event_tree(file: EventFile) -> Directory:
                 0o640,
                 lambda: read_event_filter(file.alive()),
                 command(lambda text: write_event_filter(file.alive(), text)),
+                at_once=True,
             ),
             "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
             "hist": HistFile(file),

@@ -44,10 +44,10 @@ class _OpenPipe(OpenFile):
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         tracing = self._array.tracing
         while not (data := self._text.read(size)):
-            if self._has_read and not self._array.tracing_on:
-                return b""
             if nonblock:
                 raise refuse(errno.EAGAIN)
+            if self._has_read and not self._array.tracing_on:
+                return b""
             if request.interrupted():
                 raise refuse(errno.EINTR)
             tracing.readers.wait(TURN)
@@ -55,7 +55,7 @@ class _OpenPipe(OpenFile):
         return data
 
     def events(self) -> int:
-        return READABLE if self._text.ready() else 0
+        return READABLE if self._text.ready() or "block" in self._array.options else 0
 
     def release(self) -> None:
         self._array.readers -= self._cpus

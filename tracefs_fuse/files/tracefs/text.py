@@ -8,9 +8,11 @@ from tracefs_fuse.files.node import Request
 
 
 def command(run: Callable[[str], int | None]) -> Callable[[Request, bytes], int | None]:
-    """A store handler that hands each write to the core as text, whoever makes it."""
+    """A store handler that hands each write to the core as text, up to its first NUL."""
 
     def store(request: Request, data: bytes) -> int | None:
-        return run(data.decode("latin-1"))
+        text = data.partition(b"\0")[0].decode("latin-1")
+        used = run(text)
+        return None if used == len(text) else used
 
     return store

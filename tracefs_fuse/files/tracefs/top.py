@@ -252,7 +252,7 @@ def _marker_file(array: TraceArray, write: Callable[[TraceArray, Caller, bytes],
     def store(request: Request, data: bytes) -> int:
         return write(array, Caller.of(request, array.tracing.cpu_count), data)
 
-    return TextFile(0o220, store=store)
+    return TextFile(0o220, store=store, seekable=False)
 
 
 def _tracing_on(array: TraceArray, text: str) -> None:

@@ -64,14 +64,21 @@ class FilterError(OSError):
         self.has_code = fault.has_code
         self._text = text
 
-    @property
-    def file_text(self) -> str:
-        """What the ``filter`` file shows after the failure, without the file's own newline."""
-        text = decoded(self._text)
-        if not self.has_code:
-            return f"{text}\nError: (0)\n"
-        caret = " " * min(self.position, len(self._text)) + "^"
-        return f"{text}\n{caret}\nparse_error: {self.message}\n"
+    def file_text(self, room: int) -> str:
+        """What the ``filter`` file shows after the failure, without the file's own newline.
+
+        room: bytes; from the first piece that does not fit, nothing is shown.
+        """
+        pieces = ["\nError: (0)\n"]
+        if self.has_code:
+            caret = " " * min(self.position, len(self._text)) + "^"
+            pieces = [f"\n{caret}", f"\nparse_error: {self.message}\n"]
+        shown = ""
+        for piece in (decoded(self._text), *pieces):
+            if len(shown) + len(piece) >= room:
+                break
+            shown += piece
+        return shown
 
     def log(self, error_log: ErrorLog, command: str) -> None:
         """Add the entry for a command to an instance's error_log."""

@@ -103,7 +103,7 @@ def write_event_filter(file: FilteredFile, data: str) -> None:
     try:
         filter = create_event_filter(file, text)
     except FilterError as error:
-        _set(file, None, error.file_text)
+        _set(file, None, error.file_text(file.array.tracing.version.line_buffer_size))
         raise
     _set(file, filter, filter.text)
 
@@ -126,7 +126,7 @@ def write_system_filter(files: Iterable[FilteredFile], data: str) -> None:
         except FilterError:
             error = FilterError(Fault.BAD_SUBSYS_FILTER, encoded(text))
             error.log(file.array.error_log, text)
-            _set(file, None, error.file_text)
+            _set(file, None, error.file_text(tracing.version.line_buffer_size))
         else:
             _set(file, filter, filter.text)
 

@@ -38,6 +38,6 @@ def header_page_text(version: KernelVersion, order: int) -> str:
     )
 
 
-def header_event_text(version: KernelVersion) -> str:
+def header_event_text() -> str:
     """The ``header_event`` file."""
     return _EVENT
