@@ -85,8 +85,10 @@ class Scheduler:
         self.now = max(self.now, moment)
         self.current = running.task
         running.turn += 1
-        sleep = next(running.thread, None)
-        self.current = self._idle
+        try:
+            sleep = next(running.thread, None)
+        finally:
+            self.current = self._idle
         if sleep is None:
             return
         turn = running.turn

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from tracefs_fuse.cli.pace import Pace
 
 SECOND = 1_000_000_000
@@ -87,3 +89,23 @@ def test_debt_is_not_piled_up() -> None:
     with eager.lock:
         pace.catch_up()
         assert eager.now > 0
+
+
+class Stumbling(Appointments):
+    """Fails at its first appointment."""
+
+    def run_until(self, moment: int, *, budget: float) -> None:
+        if self.due and self.due[0] <= moment and not self.kept:
+            self.kept.append(self.due.pop(0))
+            raise ZeroDivisionError
+        super().run_until(moment, budget=budget)
+
+
+def test_a_thread_that_dies_is_told_and_time_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Stumbling(1 * SECOND, 40 * SECOND)
+    pace = Pace(machine, speed=100)
+    pace.start()
+    assert machine.all_kept.wait(PATIENCE)
+    pace.stop()
+    assert machine.kept == [1 * SECOND, 40 * SECOND]
+    assert "ZeroDivisionError" in caplog.text

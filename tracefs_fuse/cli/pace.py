@@ -7,9 +7,12 @@ that takes too long the lab's clock falls behind for good instead of piling up w
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 _BUDGET = 0.05
 """Seconds of real time that one catching up may take."""
@@ -78,7 +81,10 @@ class Pace:
         machine = self._machine
         with machine.lock:
             while not self._stopped:
-                self.catch_up()
+                try:
+                    self.catch_up()
+                except Exception:
+                    log.exception("a thread of the lab's kernel died at %d ns", machine.now)
                 self._awaited = due = machine.next_due()
                 pause = None
                 if due is not None:

@@ -19,11 +19,11 @@ from tracefs_fuse.tracing.events.stacks import (
     all_frames,
     frames_of,
 )
+from tracefs_fuse.tracing.versions import VERSIONS
 
 _TEXT = 0xFFFFFFFF81000000
 _IMAGE_SIZE = 0x1000000
 _ALIGNMENT = 16
-_VERSIONS = ("6.1", "6.12", "6.18", "7.3")
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +43,7 @@ def _split(frame: str) -> tuple[str, int, int]:
 def _functions() -> dict[tuple[str, str], _Function]:
     """All functions by version and name."""
     functions = {}
-    for image, version in enumerate(_VERSIONS):
+    for image, version in enumerate(VERSIONS):
         start = _TEXT + image * _IMAGE_SIZE
         sizes = {name: size for name, _, size in map(_split, all_frames(version))}
         for name, size in sorted(sizes.items()):

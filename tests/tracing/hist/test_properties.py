@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from tests.tracing.hist.lab import HistLab
 from tracefs_fuse.tracing.hist.sort import heap_sorted
+from tracefs_fuse.tracing.inject import record_of
+from tracefs_fuse.tracing.triggers.trigger_file import write_trigger
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _FOLDER = "events/huge_memory/mm_khugepaged_scan_file"
@@ -62,6 +64,65 @@ def test_bad_input_is_an_error_number(version: str, commands: list[str]) -> None
             lab.write(f"{_FOLDER}/inject", _EVENT, "append")
             lab.read(f"{_FOLDER}/trigger")
             lab.read(f"{_FOLDER}/hist")
+
+
+_ANY_FIELD = st.builds(
+    str.__add__,
+    st.sampled_from(
+        [
+            *_NAMES,
+            "COMM",
+            "CPU",
+            "common_comm",
+            "common_cpu",
+            "common_timestamp",
+            "common_stacktrace",
+            "stacktrace",
+            "hitcount",
+            "common_flags",
+            "7",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "",
+            ".hex",
+            ".sym",
+            ".sym-offset",
+            ".execname",
+            ".syscall",
+            ".log2",
+            ".buckets=3",
+            ".usecs",
+            ".percent",
+            ".graph",
+            ".stacktrace",
+        ]
+    ),
+)
+_ANY_TERM = _ANY_FIELD | st.builds("{}{}{}".format, _ANY_FIELD, st.sampled_from("+-*/"), _ANY_FIELD)
+
+
+@settings(deadline=None, max_examples=500)
+@given(
+    st.sampled_from(sorted(VERSIONS)),
+    st.lists(_ANY_TERM, min_size=1, max_size=2).map(",".join),
+    st.lists(_ANY_TERM, max_size=2).map(",".join),
+    _ANY_TERM,
+)
+def test_what_is_taken_can_be_shown(version: str, keys: str, values: str, variable: str) -> None:
+    lab = HistLab(version)
+    lab.tracing.make_instance("other")
+    command = f"hist:name=shared:keys={keys}:{f'vals={values}:' if values else ''}x={variable}"
+    status, _ = lab.answer(["write", f"{_FOLDER}/trigger", command, "append"])
+    lab.write(f"{_FOLDER}/inject", _EVENT, "append")
+    text = lab.read(f"{_FOLDER}/hist") or ""
+    assert ("Hits: 1\n" in text) == (status == "OK")
+    if status == "OK":
+        other = lab.tracing.instances["other"].files["huge_memory", _FOLDER.rpartition("/")[2]]
+        write_trigger(other, command)
+        other.inject(lab.source.current, record_of(other.event, lab.source.current, _EVENT))
+        assert "Hits: 2\n" in (lab.read(f"{_FOLDER}/hist") or "")
 
 
 @settings(deadline=None, max_examples=200)

@@ -1,6 +1,7 @@
 """Definitions of trace events: fields and print formats for each kernel version, as data.
 
-Adding an event is adding data here; nothing else in the core knows an event by name.
+Adding an event is adding data here: its definition, and in :mod:`.stacks` the functions that lead
+to it.  Nothing else in the core knows an event by name.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.compose import Namespace, composed
 from tracefs_fuse.tracing.field import U64
-from tracefs_fuse.tracing.hist.actions import ActionKind
+from tracefs_fuse.tracing.hist.actions import ActionKind, Handler
 from tracefs_fuse.tracing.hist.field import F, HistField
 from tracefs_fuse.tracing.hist.keys import KeyForm, form_of, pack_key
 from tracefs_fuse.tracing.hist.sort import Row, sorted_rows
@@ -167,7 +167,7 @@ class _Renderer:
         for action in self._histogram.actions:
             if action.tracked is None or action.kind is ActionKind.SNAPSHOT:
                 continue
-            title = "max" if action.handler.value == "onmax" else "changed"
+            title = "max" if action.handler is Handler.ONMAX else "changed"
             parts.append(f"\\n\\t{title}: {{e[{action.tracked_slot}]:10}}")
             parts += [self._saved(saved.name, saved.variable) for saved in self._histogram.saved]
         return parts
