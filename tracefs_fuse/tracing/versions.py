@@ -247,7 +247,7 @@ V6_12 = replace(
     preemption_model="server",
     marker_preempt_count=0,
     synthetic_preempt_count=0,
-    first_dynamic_id=1554,
+    first_dynamic_id=1275,
     has_graph_retaddr=False,
     options=_options(fields=True, printk_dest=True, copy_marker=False, bitmask=False),
     overwrite_field=("int", 1, 1),

@@ -84,7 +84,7 @@ STATUS = {
 }
 """enum scan_result by number: the names that the events print (SCAN_STATUS)."""
 
-_FIRST_ID = {"6.1": 633, "6.12": 684, "6.18": 712, "7.3": 612}
+_FIRST_ID = {"6.1": 633, "6.12": 627, "6.18": 712, "7.3": 612}
 
 _MM = ("struct mm_struct *", "mm")
 _FILENAME = ("__data_loc char[]", "filename")
