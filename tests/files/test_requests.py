@@ -46,6 +46,7 @@ def test_a_command_ends_at_nul(client: Client, path: str, data: str, shown: str)
         ("tracing_cpumask", " \n", "OK"),
         ("tracing_cpumask", "1", "OK"),
         ("tracing_cpumask", "g", "EINVAL"),
+        ("tracing_cpumask", "g00000001", "EINVAL"),
         ("tracing_cpumask", "2", "EOVERFLOW"),
         ("tracing_cpumask", "a" * 63, "EOVERFLOW"),
     ],

@@ -6,6 +6,7 @@ import argparse
 import logging
 import math
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ _LOG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 _INVITATION = """\
 The lab is on {folder} (kernel {kernel}, workload {workload}). Try:
 
-  cd {folder}/sys/kernel/tracing/events/huge_memory/mm_khugepaged_scan_pmd
+  cd {tree}/events/huge_memory/mm_khugepaged_scan_pmd
   echo 'hist:keys=status:sort=hitcount' > trigger
+  echo 1 > enable
   sleep 10; cat hist
 """
 
@@ -100,7 +102,12 @@ def run(options: argparse.Namespace) -> int:
     if there is not None:
         print(f"The lab is already on {folder} (process {there.daemon}).")
         return 0
-    invitation = _INVITATION.format(folder=folder, kernel=options.kernel, workload=options.workload)
+    invitation = _INVITATION.format(
+        folder=folder,
+        tree=shlex.quote(f"{folder}/sys/kernel/tracing"),
+        kernel=options.kernel,
+        workload=options.workload,
+    )
     if options.foreground:
         logging.basicConfig(format=_LOG_FORMAT)
         return _serve(options, folder, lambda: print(invitation, flush=True))

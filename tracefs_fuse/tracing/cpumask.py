@@ -39,7 +39,7 @@ def write(array: TraceArray, data: str) -> None:
     """EINVAL for what is no mask, EOVERFLOW for CPUs that can't exist; blanks are no CPU."""
     value = 0
     for shift, word in enumerate(reversed(_SEPARATOR.split(data.strip()))):
-        if set(word[-_WORD_DIGITS:]) - set(hexdigits):
+        if set(word[-_WORD_DIGITS - 1 :]) - set(hexdigits):
             raise refuse(errno.EINVAL)
         if len(word) > _WORD_DIGITS:
             raise refuse(errno.EOVERFLOW)

@@ -144,13 +144,17 @@ class Tracing:
 
     def generate(self, event: SyntheticEvent, task: TaskLike, values: Values) -> None:
         """A synthetic event happens, in all instances where it is on."""
+        files = [file for file in self.files_of(event) if file.registered]
+        if not files:
+            return
         self.generating += 1
-        preempt_count = self.generating * self.version.synthetic_preempt_count
-        record = event.record(task.pid, preempt_count, values)
-        for file in self.files_of(event):
-            if file.registered:
+        try:
+            preempt_count = self.generating * self.version.synthetic_preempt_count
+            record = event.record(task.pid, preempt_count, values)
+            for file in files:
                 file.fire(task, record)
-        self.generating -= 1
+        finally:
+            self.generating -= 1
 
     def event_of_id(self, id: int) -> TraceEvent | None:
         return self._by_id.get(id)
