@@ -8,6 +8,7 @@ import pytest
 
 from tests.conformance.replay import Client
 from tests.conformance.test_recorded import client_for
+from tests.tracing.hist.lab import HistLab
 from tracefs_fuse.tracing.source import ManualSource, Task
 from tracefs_fuse.tracing.trace_marker import write_marker
 from tracefs_fuse.tracing.tracing import Tracing
@@ -73,6 +74,43 @@ def test_a_shared_histogram_takes_snapshots_where_it_was_made(client: Client) ->
     client.write("instances/i/trace_marker", "there", "plain")
     assert "there" in client.read("instances/i/trace")
     assert "Snapshot taken" in client.read("events/ftrace/print/hist")
+
+
+def test_keys_of_what_is_no_number(client: Client) -> None:
+    for key, shown in (
+        ("COMM.buckets=16", "{ COMM: ~ 26739-26754 }"),
+        ("5+common_stacktrace.log2", "{ 5+.log2:          5 }"),
+        ("common_stacktrace+1", "{ common_stacktrace.stacktrace+1:          1 }"),
+    ):
+        lab = HistLab("7.3")
+        lab.write(_MARKER, f"hist:keys={key}", "append")
+        lab.write("trace_marker", "go", "plain")
+        assert shown in (lab.read("events/ftrace/print/hist") or "")
+    assert client.answer(["write", _MARKER, "hist:keys=COMM.log2", "append"])[0] == "EINVAL"
+
+
+@pytest.mark.parametrize(
+    ("version", "key", "named", "shown"),
+    [
+        ("7.3", "stk", "stk.stacktrace", "{ stk.stacktrace         ksys_write+"),
+        ("7.3", "stk.sym", "stk.stacktrace", "] ksys_write "),
+        ("7.3", "stk.log2", "stk.log2", "{ stk: ~ 2^64 }"),
+        ("7.3", "stk.buckets=4", "stk.buckets=4", "{ stk: ~ 18446"),
+        ("7.3", "5+stk", "5+stk.stacktrace", "{ 5+stk.stacktrace: 18446"),
+        ("7.3", "5-stk.log2", "5-stk.log2", "{ 5-stk.log2: 18446744073709551557 }"),
+        ("6.12", "stk.log2", "stk.log2", "{ stk: ~ 2^0  }"),
+        ("6.12", "5-stk.log2", "5-stk.log2", "{ 5-stk.log2:          5 }"),
+    ],
+)
+def test_a_stack_of_the_event_as_key(version: str, key: str, named: str, shown: str) -> None:
+    lab = HistLab(version)
+    lab.write("synthetic_events", "ss int xx; long[] stk", "append")
+    generate = "hist:keys=common_pid:pp=common_pid:st=common_stacktrace:onmax($pp)"
+    lab.write(_MARKER, f"{generate}.trace(ss,$pp,$st)", "append")
+    lab.write("events/synthetic/ss/trigger", f"hist:keys={key}", "append")
+    assert f"hist:keys={named}:" in (lab.read("events/synthetic/ss/trigger") or "")
+    lab.write("trace_marker", "go", "plain")
+    assert shown in (lab.read("events/synthetic/ss/hist") or "")
 
 
 def test_numbers_of_any_length_are_out_of_range(client: Client) -> None:

@@ -244,8 +244,6 @@ def parse_field(
         return HistField(flags | F.STACKTRACE)
     elif field is None or special or not field.size:
         raise log.refused(HistError.FIELD_NOT_FOUND, name)
-    elif field.kind is Kind.STACK:
-        flags |= F.STACKTRACE
     return _create(flags, field, text, buckets, log)
 
 
@@ -302,11 +300,13 @@ def _create(
         return HistField(
             flags, operand.type, operand.size, field=field, operands=(operand,), buckets=buckets
         )
+    if field is not None and field.kind is Kind.STACK:
+        return _create(flags | F.STACKTRACE, field, text, buckets, log)
     if F.TIMESTAMP in flags:
         return HistField(flags)
     if F.CPU in flags:
         return HistField(flags, "unsigned int", 4, field=field)
-    if field is None or field.kind in (Kind.OTHER, Kind.STACK):
+    if field is None or field.kind is Kind.OTHER:
         raise refuse(errno.ENOMEM)
     if field.kind in (Kind.STATIC_STRING, Kind.DYNAMIC_STRING, Kind.COMM):
         size = field.size if field.kind is Kind.STATIC_STRING else MAX_STRING

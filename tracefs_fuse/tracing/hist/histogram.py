@@ -150,6 +150,8 @@ class Histogram:
             key = ExpressionParser(self).parse(text, F.KEY)
             if _has_references(key):
                 raise self.log.refused(HistError.INVALID_REF_KEY, text)
+            if F.LOG2 in key.flags and F.COMM in key.flags:
+                raise refuse(errno.EINVAL)  # a kernel takes it, and dies at the first event
             size = stack_size if F.STACKTRACE in key.flags else key.size
             key.size = -(-size // _WORD) * _WORD
             self.keys.append(key)

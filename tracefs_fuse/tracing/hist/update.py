@@ -121,8 +121,8 @@ class UpdateComposer:
             return str(field.constant), True
         if F.EXPRESSION in flags:
             return self._calculation(field)
-        if F.STACKTRACE in flags and not flags & (F.REFERENCE | F.ALIAS):
-            return "0", True
+        if F.STACKTRACE in flags and field.field is None and not flags & (F.REFERENCE | F.ALIAS):
+            return "0", True  # the kernel's stack is no number, but a field is an address
         if F.LOG2 in flags:
             log2 = f"(({self._unsigned(field.operands[0])} or 1) - 1).bit_length()"
             return f"{log2} % 64" if self._histogram.version.hist_log2_wraps else log2, True
