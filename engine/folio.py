@@ -1,9 +1,15 @@
-"""Folios: physical memory by page, and where it comes from.
+"""Folios: pages that are allocated, mapped and freed as one.
 
-Modelled after struct folio (include/linux/mm_types.h) and the buddy allocator's view of it.
+Modelled after struct folio (include/linux/mm_types.h) and include/linux/mm.h.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.filemap import AddressSpace
+    from engine.memcg import MemCgroup
 
 HPAGE_PMD_ORDER = 9
 HPAGE_PMD_NR = 1 << HPAGE_PMD_ORDER
@@ -12,20 +18,38 @@ HPAGE_PMD_SIZE = HPAGE_PMD_NR * PAGE_SIZE
 
 
 class Folio:
-    """Pages that are allocated, mapped and freed as one."""
+    """1 << order pages, with what the kernel knows of them.
+
+    Anonymous pages of which there is nothing to know but that one process maps them have no folio
+    of their own here: see :class:`engine.page_table.PageTable`.
+    """
 
     __slots__ = (
+        "anon",
         "deferred_split",
-        "extra_references",
+        "device",
+        "dirty",
+        "entire_mapcount",
+        "index",
         "is_zero",
         "lazyfree",
         "locked",
-        "mapcounts",
+        "mapcount",
+        "mapping",
+        "memcg",
+        "merged",
         "mms",
         "on_lru",
         "order",
+        "page_mapcounts",
         "pfn",
+        "pins",
+        "poisoned",
+        "private",
+        "referenced",
         "swapcache",
+        "uptodate",
+        "writeback",
     )
 
     def __init__(self, pfn: int, order: int = 0) -> None:
@@ -33,81 +57,95 @@ class Folio:
         """Number of the first page."""
 
         self.order = order
-        self.mapcounts = 0
-        """How often its pages are mapped, all together."""
+        self.mapcount = 0
+        """How often it is mapped: by entries, and as a whole."""
 
-        self.mms: dict[int, int] = {}
-        """Mappings by mm, for those of large folios."""
+        self.entire_mapcount = 0
+        """How often it is mapped as a whole."""
 
-        self.extra_references = 0
-        """References that are not mappings: pins, mostly."""
+        self.page_mapcounts: list[int] | None = [0] * (1 << order) if order else None
+        """Of a large folio: how often entries map each page."""
 
-        self.deferred_split = False
-        """A large folio of which some page was unmapped."""
+        self.mms: dict[int, int] | None = {} if order else None
+        """Of a large folio: mappings by address of the mm."""
+
+        self.anon = True
+        """Anonymous memory, not a file's."""
+
+        self.mapping: AddressSpace | None = None
+        """The file whose page cache it is in."""
+
+        self.index = 0
+        """Place in the file, in pages."""
+
+        self.memcg: MemCgroup | None = None
+        self.pins = 0
+        """References that neither mappings nor caches account for."""
+
+        self.on_lru = True
+        self.locked = False
+        self.referenced = False
+        self.lazyfree = False
+        """Given back by MADV_FREE: anonymous, and not backed by swap."""
+
+        self.merged = False
+        """One page in the place of several equal ones (KSM)."""
+
+        self.swapcache = False
+        self.uptodate = True
+        self.dirty = False
+        self.writeback = False
+        self.private = False
+        """A file system keeps data of its own with it, and cannot let go of them."""
+
+        self.poisoned = False
+        """Reading it makes a machine check."""
+
+        self.device = False
+        """Lies on a device (ZONE_DEVICE)."""
 
         self.is_zero = False
         """The huge page of zeroes, which all who only read share."""
 
-        self.on_lru = True
-        self.locked = False
-        self.lazyfree = False
-        self.swapcache = False
+        self.deferred_split = False
+        """Some page of it was unmapped: it waits to be split."""
 
     @property
     def pages(self) -> int:
         return 1 << self.order
 
     @property
-    def references(self) -> int:
-        return self.mapcounts + self.extra_references + (self.pages if self.swapcache else 0)
+    def expected_references(self) -> int:
+        """folio_expected_ref_count(): what mappings and caches account for."""
+        cached = self.pages if self.swapcache or self.mapping is not None else 0
+        return self.mapcount + cached + self.private
 
     @property
-    def expected_references(self) -> int:
-        """folio_expected_ref_count(): what mappings and the swap cache account for."""
-        return self.mapcounts + (self.pages if self.swapcache else 0)
+    def references(self) -> int:
+        return self.expected_references + self.pins
 
+    @property
+    def is_mapped_by_several(self) -> bool:
+        """folio_maybe_mapped_shared(), as exact as it is with one counter for each mm."""
+        return self.mapcount > 1 if self.mms is None else len(self.mms) > 1
 
-class PhysicalMemory:
-    """Hands out page numbers; huge ones are aligned."""
+    def page_mapcount(self, page: int) -> int:
+        """page_mapcount(): how often one of its pages is mapped."""
+        if self.page_mapcounts is None:
+            return self.mapcount
+        return self.page_mapcounts[page] + self.entire_mapcount
 
-    def __init__(self, huge_pages: int | None = None) -> None:
-        """huge_pages: how many may be allocated at a time; None for as many as asked."""
-        self._next_page = 0x100000
-        self._next_huge = 0x800000
-        self._free_pages: list[int] = []
-        self._free_huge: list[int] = []
-        self.huge_pages_left = huge_pages
-        self.has_swap = True
-        self.pages_in_use = 0
-
-    def allocate(self, order: int = 0) -> Folio | None:
-        """A folio of order 0 or 9; None when there is no huge page."""
-        folio = self._take(order)
-        if folio is not None:
-            self.pages_in_use += folio.pages
-        return folio
-
-    def _take(self, order: int) -> Folio | None:
-        if order == 0:
-            if self._free_pages:
-                return Folio(self._free_pages.pop())
-            self._next_page += 1
-            return Folio(self._next_page - 1)
-        if self.huge_pages_left is not None:
-            if self.huge_pages_left == 0:
-                return None
-            self.huge_pages_left -= 1
-        if self._free_huge:
-            return Folio(self._free_huge.pop(), order)
-        self._next_huge += HPAGE_PMD_NR
-        return Folio(self._next_huge - HPAGE_PMD_NR, order)
-
-    def free(self, folio: Folio) -> None:
-        """Take back a folio that nobody maps any more."""
-        self.pages_in_use -= folio.pages
-        if folio.order == 0:
-            self._free_pages.append(folio.pfn)
+    def note_mapping(self, mm: int, page: int | None, by: int) -> None:
+        """Count a mapping by an mm, of one page or (None) of the whole, or its end (by = -1)."""
+        self.mapcount += by
+        if self.mms is None or self.page_mapcounts is None:
             return
-        self._free_huge.append(folio.pfn)
-        if self.huge_pages_left is not None:
-            self.huge_pages_left += 1
+        if page is None:
+            self.entire_mapcount += by
+        else:
+            self.page_mapcounts[page] += by
+        left = self.mms.get(mm, 0) + by
+        if left:
+            self.mms[mm] = left
+        else:
+            del self.mms[mm]

@@ -6,9 +6,11 @@ import random
 from collections.abc import Callable
 
 from engine import vmstat
-from engine.folio import HPAGE_PMD_ORDER, Folio, PhysicalMemory
+from engine.folio import HPAGE_PMD_ORDER, Folio
 from engine.khugepaged import Khugepaged
+from engine.memory import PhysicalMemory
 from engine.mm import MmStruct
+from engine.swap import SwapSlot
 from engine.thp import TransparentHugepage
 from engine.tracepoints import Tracepoints
 from engine.versions import EngineVersion
@@ -38,14 +40,88 @@ class Kernel:
         self.memory = PhysicalMemory()
         self.thp = TransparentHugepage(version)
         self.vmstat = vmstat.counters(underused=version.counts_underused)
+        self.vmstat |= dict.fromkeys(("nr_file_pages", "nr_shmem", "pgfault", "pgmajfault", "pswpin", "pswpout"), 0)
         self.trace = Tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
+        self.meanwhile: Callable[[str], None] = _nothing
+        """Called where a collapse has let go of its locks, with the name of the place."""
+
+        self.failing: set[str] = set()
+        """What fails when it is tried (fault injection): ``xarray``, ``charge``."""
+
         self._huge_zero: Folio | None = None
         self._addresses: set[int] = set()
 
+    # -- counters --------------------------------------------------------------------------
+
     def count(self, name: str, by: int = 1) -> None:
-        """count_vm_event()."""
+        """count_vm_event(), or a gauge of zones and nodes."""
         self.vmstat[name] += by
+
+    def count_size(self, order: int, name: str, by: int = 1) -> None:
+        """count_mthp_stat()."""
+        stats = self.thp.sizes[order].stats
+        stats[name] = stats.get(name, 0) + by
+
+    def count_split(self, order: int, *, failed: bool) -> None:
+        """A large folio was, or could not be, split."""
+        if order == HPAGE_PMD_ORDER:
+            self.count("thp_split_page_failed" if failed else "thp_split_page")
+        self.count_size(order, "split_failed" if failed else "split")
+
+    # -- pages -----------------------------------------------------------------------------
+
+    def allocate_anon(self, mm: MmStruct, order: int, *, compact: bool = True) -> Folio | None:
+        """A folio for anonymous memory of an address space, charged to its cgroup."""
+        folio = self.memory.allocate(order, mm.node, compact=compact)
+        if folio is None:
+            return None
+        if not self.charge(folio, mm):
+            self.memory.free(folio)
+            return None
+        if order:
+            self.count_size(order, "nr_anon")
+        return folio
+
+    def charge(self, folio: Folio, mm: MmStruct) -> bool:
+        """mem_cgroup_charge(): False when the cgroup's limit is reached."""
+        if mm.memcg is not None:
+            if not mm.memcg.charge(folio.pages):
+                return False
+            folio.memcg = mm.memcg
+        return True
+
+    def put_folio(self, folio: Folio) -> None:
+        """folio_put(): free it when nobody refers to it any more."""
+        if folio.mapcount or folio.pins or folio.mapping is not None or folio.swapcache:
+            return
+        if folio.order and not folio.is_zero:
+            self.forget_large(folio)
+        self.free_folio(folio)
+
+    def free_folio(self, folio: Folio) -> None:
+        """Give back a folio that was never mapped or cached, or is no more."""
+        if folio.memcg is not None:
+            folio.memcg.uncharge(folio.pages)
+        self.memory.free(folio)
+
+    def forget_large(self, folio: Folio) -> None:
+        """A large folio is no more: take it out of the gauges of its size."""
+        if folio.anon:
+            self.count_size(folio.order, "nr_anon", -1)
+        if folio.deferred_split:
+            folio.deferred_split = False
+            self.count_size(folio.order, "nr_anon_partially_mapped", -1)
+
+    def defer_split(self, folio: Folio) -> None:
+        """deferred_split_folio(): some page of it was unmapped."""
+        if folio.deferred_split:
+            return
+        folio.deferred_split = True
+        if folio.order == HPAGE_PMD_ORDER:
+            self.count("thp_deferred_split_page")
+        self.count_size(folio.order, "split_deferred")
+        self.count_size(folio.order, "nr_anon_partially_mapped")
 
     def huge_zero(self) -> Folio | None:
         """mm_get_huge_zero_folio(): made when it is first needed; None when memory is short."""
@@ -55,9 +131,21 @@ class Kernel:
                 self.count("thp_zero_page_alloc_failed")
                 return None
             folio.is_zero = True
-            folio.extra_references = 1
+            folio.pins = 1
             self.count("thp_zero_page_alloc")
         return self._huge_zero
+
+    def put_swap(self, slot: SwapSlot) -> None:
+        """swap_free(): an entry refers to it no more."""
+        slot.count -= 1
+        if slot.count:
+            return
+        self.memory.swap += 1
+        if slot.folio is not None:
+            slot.folio.swapcache = False
+            self.put_folio(slot.folio)
+
+    # -- address spaces --------------------------------------------------------------------
 
     def make_mm(self) -> MmStruct:
         """An empty address space at an address of its own."""
@@ -72,11 +160,23 @@ class Kernel:
                 return address
 
     def release_mm(self, mm: MmStruct) -> None:
-        """The last user of an address space is gone."""
-        mm.exit()
-        if mm.address not in self.khugepaged.scan.mm_head:
+        """mmput() by the last user of an address space."""
+        mm.users = 0
+        self.khugepaged.exit(mm)
+        for vma in mm.vmas:
+            mm.zap(vma.start, vma.end)
+            if vma.mapping is not None:
+                vma.mapping.mms.pop(mm.address, None)
+        mm.vmas.clear()
+        for base in list(mm.pmds):
+            mm.drop_table(base)
+        if not mm.registered:
             self.drop_mm(mm)
 
     def drop_mm(self, mm: MmStruct) -> None:
         """mmdrop(): nobody refers to an address space any more, so its place is free."""
         self._addresses.discard(mm.address)
+
+
+def _nothing(place: str) -> None:
+    """What happens meanwhile, unless somebody says otherwise: nothing."""

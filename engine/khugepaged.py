@@ -1,19 +1,22 @@
 """The thread khugepaged: which address space it looks at, how far, and when it rests.
 
 Modelled after mm/khugepaged.c: khugepaged(), khugepaged_do_scan(), khugepaged_wait_work(),
-collapse_scan_mm_slot().
+collapse_scan_mm_slot(), collapse_single_pmd().
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine.collapse import collapse_scan_pmd
-from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE
+from engine.collapse_control import CollapseControl, is_gone
+from engine.collapse_file import collapse_range, retract_queued
+from engine.folio import HPAGE_PMD_SIZE
+from engine.mm_slot import MmSlots
 from engine.scan_result import ScanResult
 from engine.scheduler import Sleep
+from engine.thp import ANON_ORDERS, PMD, Purpose
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
@@ -25,34 +28,6 @@ _VISIT_COST = 2_000
 """Virtual nanoseconds for looking at an address space."""
 
 
-@dataclass
-class KhugepagedScan:
-    """struct khugepaged_scan: the cursor."""
-
-    mm_head: dict[int, MmStruct] = field(default_factory=dict)
-    """All slots, oldest first, by address of the mm (mm_slots_hash is the same set)."""
-
-    mm_slot: MmStruct | None = None
-    address: int = 0
-
-    def after(self, mm: MmStruct) -> MmStruct | None:
-        """The slot behind one, None at the end of the list."""
-        found = False
-        for other in self.mm_head.values():
-            if found:
-                return other
-            found = other is mm
-        return None
-
-
-@dataclass
-class Progress:
-    """What one round has done (struct collapse_control, as far as it is counted)."""
-
-    done: int = 0
-    result: ScanResult = ScanResult.SUCCEED
-
-
 class Khugepaged:
     """The daemon and its list of address spaces."""
 
@@ -60,32 +35,51 @@ class Khugepaged:
         """migrate: the thread may wake on another CPU."""
         self._kernel = kernel
         self._migrate = migrate
-        self.scan = KhugepagedScan()
+        self.slots: MmSlots[MmStruct] = MmSlots()
+        self.current: MmStruct | None = None
+        """The cursor: whose slot is scanned."""
+
+        self.address = 0
+        """The cursor: where in it."""
+
         self.sleep: Sleep | None = None
         """The sleep it is in, when it is."""
+
+        self.result = ScanResult.SUCCEED
+        """How the last visit of a slot ended."""
 
     # -- which address spaces --------------------------------------------------------------
 
     def enter_vma(self, mm: MmStruct, vma: Vma) -> None:
         """khugepaged_enter_vma()."""
         thp = self._kernel.thp
-        if not mm.registered and thp.is_on and thp.khugepaged_allowed(vma, mm):
+        if not mm.registered and thp.is_on and self._orders(mm, vma):
             self.enter(mm)
+
+    def _orders(self, mm: MmStruct, vma: Vma) -> int:
+        """collapse_allowable_orders(): the sizes that a mapping may be collapsed to."""
+        small = vma.is_anonymous and self._kernel.version.collapses_to_sizes
+        orders = ANON_ORDERS if small else PMD
+        return self._kernel.thp.allowable_orders(vma, mm, Purpose.KHUGEPAGED, orders)
 
     def enter(self, mm: MmStruct) -> None:
         """__khugepaged_enter(): put a slot at the end of the list."""
         if mm.registered:
             return
         mm.registered = True
-        was_empty = not self.scan.mm_head
-        self.scan.mm_head[mm.address] = mm
+        was_empty = not self.slots
+        self.slots.append(mm)
         if was_empty:
             self.wake()
 
     def exit(self, mm: MmStruct) -> None:
         """__khugepaged_exit(): a slot under the cursor is left to the scanner."""
-        if mm.registered and self.scan.mm_slot is not mm:
-            self.scan.mm_head.pop(mm.address, None)
+        if mm.registered and self.current is not mm:
+            self._remove(mm)
+
+    def _remove(self, mm: MmStruct) -> None:
+        self.slots.remove(mm)
+        mm.registered = False
 
     def wake(self) -> None:
         """End the sleep that waits for something to do."""
@@ -98,13 +92,18 @@ class Khugepaged:
             self.sleep.end()
 
     def start_stop(self) -> None:
-        """start_stop_khugepaged(): a mode was written."""
-        scan = self.scan
-        if not self._kernel.thp.is_on:
-            slot, scan.mm_slot = scan.mm_slot, None
-            if slot is not None:
-                self._collect(slot)
-        self.hurry()
+        """start_stop_khugepaged(): a mode was written.
+
+        A thread that is started anew begins with a round, at the head of the list.
+        """
+        if self._kernel.thp.is_on:
+            self.wake()
+            return
+        stopped, self.current = self.current, None
+        if stopped is not None:
+            self._collect(stopped)
+        if self.sleep is not None and self.sleep.until is not None:
+            self.sleep.end()
 
     # -- the thread ------------------------------------------------------------------------
 
@@ -122,7 +121,7 @@ class Khugepaged:
 
     def _wait_work(self) -> Generator[Sleep, None, None]:
         knobs, thp = self._kernel.thp.khugepaged, self._kernel.thp
-        if not thp.is_on or not self.scan.mm_head:
+        if not thp.is_on or not self.slots:
             yield from self._rest(None)
         elif knobs.scan_sleep_millisecs:
             yield from self._rest(knobs.scan_sleep_millisecs)
@@ -131,16 +130,16 @@ class Khugepaged:
         """khugepaged_do_scan(): one round."""
         knobs, thp = self._kernel.thp.khugepaged, self._kernel.thp
         budget = knobs.pages_to_scan
-        progress = Progress()
+        cc = CollapseControl(self._kernel, is_khugepaged=True)
         may_wait = True
         passes = 0
-        while progress.done < budget:
-            if self.scan.mm_slot is None:
+        while cc.progress < budget:
+            if self.current is None:
                 passes += 1
-            if not self.scan.mm_head or not thp.is_on or passes > 1:
+            if not self.slots or not thp.is_on or passes > 1:
                 return
-            self.scan_mm_slot(progress, budget)
-            if progress.result is ScanResult.ALLOC_HUGE_PAGE_FAIL:
+            self.scan_mm_slot(cc, budget)
+            if self.result is ScanResult.ALLOC_HUGE_PAGE_FAIL and cc.progress < budget:
                 if not may_wait:
                     return
                 may_wait = False
@@ -149,64 +148,70 @@ class Khugepaged:
 
     # -- one slot --------------------------------------------------------------------------
 
-    def scan_mm_slot(self, progress: Progress, budget: int) -> None:
+    def scan_mm_slot(self, cc: CollapseControl, budget: int) -> None:
         """collapse_scan_mm_slot(): go on with the slot under the cursor, or the first one."""
-        scan = self.scan
-        before = progress.done
-        progress.result = ScanResult.FAIL
-        mm = scan.mm_slot
+        before = cc.progress
+        self.result = ScanResult.FAIL
+        mm = self.current
         if mm is None:
-            mm = scan.mm_slot = next(iter(scan.mm_head.values()))
-            scan.address = 0
+            mm = self.current = self.slots.first
+            self.address = 0
         self._kernel.spend(_VISIT_COST)
-        progress.done += 1
-        finished = self._is_gone(mm) or self._scan_vmas(mm, progress, budget)
-        if finished or mm.users == 0 or (self._leaves_disabled and mm.thp_disabled):
+        finished = False
+        if mm.pte_mapped_thps and not mm.locked:
+            retract_queued(cc, mm)
+        if not mm.locked:
+            cc.progress += 1
+            finished = is_gone(self._kernel, mm) or self._scan_vmas(cc, mm, budget)
+        if finished or mm.users == 0 or mm.locked or self._leaves(mm):
             self._leave(mm)
         self._kernel.trace.mm_khugepaged_scan(
-            mm.address, progress.done - before, int(scan.mm_slot is None)
+            mm.address, cc.progress - before, int(self.current is None)
         )
 
-    @property
-    def _leaves_disabled(self) -> bool:
-        return self._kernel.version.leaves_disabled_slot
+    def _leaves(self, mm: MmStruct) -> bool:
+        return self._kernel.version.leaves_disabled_slot and mm.is_thp_disabled
 
-    def _is_gone(self, mm: MmStruct) -> bool:
-        """collapse_test_exit_or_disable()."""
-        return mm.users == 0 or (self._kernel.version.tests_disabled and mm.thp_disabled)
-
-    def _scan_vmas(self, mm: MmStruct, progress: Progress, budget: int) -> bool:
+    def _scan_vmas(self, cc: CollapseControl, mm: MmStruct, budget: int) -> bool:
         """Scan from the cursor on; says whether all mappings are done."""
-        scan, thp, version = self.scan, self._kernel.thp, self._kernel.version
-        for vma in [vma for vma in mm.vmas if vma.end > scan.address]:
+        for vma in mm.vmas_in(self.address, 1 << 64):
+            orders = self._orders(mm, vma)
             hstart = -(-vma.start // HPAGE_PMD_SIZE) * HPAGE_PMD_SIZE
             hend = vma.end & -HPAGE_PMD_SIZE
-            if not thp.khugepaged_allowed(vma, mm) or scan.address > hend:
-                progress.done += 1
+            if not orders or self.address > hend:
+                cc.progress += 1
                 continue
-            scan.address = max(scan.address, hstart)
-            while scan.address < hend:
-                attempt = collapse_scan_pmd(self._kernel, mm, vma, scan.address, khugepaged=True)
-                progress.result = attempt.result
-                if attempt.result is ScanResult.SUCCEED:
-                    thp.khugepaged.pages_collapsed += 1
-                scan.address += HPAGE_PMD_SIZE
-                progress.done += attempt.looked_at if version.counts_ptes else HPAGE_PMD_NR
-                if attempt.lock_dropped or progress.done >= budget:
+            self.address = max(self.address, hstart)
+            while self.address < hend:
+                cc.lock_dropped = False
+                self.result = self._collapse_single_pmd(cc, mm, vma, orders)
+                self.address += HPAGE_PMD_SIZE
+                if cc.lock_dropped or cc.progress >= budget:
                     return False
         return True
 
+    def _collapse_single_pmd(
+        self, cc: CollapseControl, mm: MmStruct, vma: Vma, orders: int
+    ) -> ScanResult:
+        """collapse_single_pmd(): the range at the cursor."""
+        if vma.is_anonymous:
+            result = collapse_scan_pmd(cc, mm, vma, self.address, orders)
+        else:
+            result = collapse_range(cc, mm, vma, self.address)
+        if result is ScanResult.SUCCEED:
+            self._kernel.thp.khugepaged.pages_collapsed += 1
+        return result
+
     def _leave(self, mm: MmStruct) -> None:
         """Move the cursor to the next slot; a slot without users is freed."""
-        scan = self.scan
-        scan.mm_slot = scan.after(mm)
-        scan.address = 0
-        if scan.mm_slot is None:
+        self.current = self.slots.after(mm)
+        self.address = 0
+        if self.current is None:
             self._kernel.thp.khugepaged.full_scans += 1
         self._collect(mm)
 
     def _collect(self, mm: MmStruct) -> None:
         """collect_mm_slot()."""
         if mm.users == 0:
-            self.scan.mm_head.pop(mm.address, None)
+            self._remove(mm)
             self._kernel.drop_mm(mm)

@@ -1,36 +1,44 @@
-"""Address spaces: mm_struct, its mappings, its page tables, and what a process does to them.
+"""Address spaces: mm_struct, its mappings and its page tables.
 
-Modelled after struct mm_struct and struct vm_area_struct (include/linux/mm_types.h) and the parts
-of mm/ that change page tables: faults, fork, madvise, munmap, swapping.
+Modelled after struct mm_struct (include/linux/mm_types.h), mm/memory.c and mm/huge_memory.c as far
+as they map and unmap pages.  What processes do to their memory is in :mod:`engine.mmap`,
+:mod:`engine.madvise`, :mod:`engine.fault` and :mod:`engine.fork`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import replace
+from enum import Enum, auto
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
+from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
+from engine.memory import node_of
 from engine.page_table import (
     DIRTY,
-    NONE,
-    PRESENT,
-    SWAP,
-    UFFD_WP,
     WRITE,
-    YOUNG,
-    ZERO,
+    OBJECT,
+    ZERO_PAGE,
+    HugePmd,
     PageTable,
+    Pmd,
 )
-from engine.vma import Vma, VmaUsage
+from engine.swap import SwapSlot
+from engine.vma import Vma
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
+    from engine.memcg import MemCgroup
 
-MAPPED = PRESENT | YOUNG
-PAGE_KB = PAGE_SIZE >> 10
+_UPPER_SHIFT = 30
+"""A table of PMDs covers one GiB."""
+
+_MAX_PTE_MAPPED_THPS = 8
+
+_END = attrgetter("end")
 
 
 def refuse(code: int) -> OSError:
@@ -38,8 +46,12 @@ def refuse(code: int) -> OSError:
     return OSError(code, os.strerror(code))
 
 
-Pmd = PageTable | Folio
-"""What maps two MiB: a page table, or a huge page."""
+class ThpDisabled(Enum):
+    """prctl(PR_SET_THP_DISABLE)."""
+
+    NO = auto()
+    COMPLETELY = auto()
+    EXCEPT_ADVISED = auto()
 
 
 class MmStruct:
@@ -51,23 +63,58 @@ class MmStruct:
         """Where the kernel keeps it; what ``mm`` is in events."""
 
         self.vmas: list[Vma] = []
+        """By address."""
+
         self.pmds: dict[int, Pmd] = {}
         """By address of the range; absent means that there is no page table."""
+
+        self.upper: set[int] = set()
+        """The GiB for which there is a table of PMDs."""
 
         self.users = 1
         self.registered = False
         """khugepaged knows it (MMF_VM_HUGEPAGE)."""
 
-        self.thp_disabled = False
-        """prctl(PR_SET_THP_DISABLE)."""
+        self.thp_disabled = ThpDisabled.NO
+        self.locked = False
+        """Somebody holds mmap_lock for writing."""
+
+        self.memcg: MemCgroup | None = None
+        self.node = 0
+        """Where its pages come from."""
+
+        self.pte_mapped_thps: list[int] = []
+        """Ranges whose page tables are to be retracted at the next visit."""
+
+    @property
+    def is_thp_disabled(self) -> bool:
+        """mm_flags_test(MMF_DISABLE_THP_COMPLETELY)."""
+        return self.thp_disabled is ThpDisabled.COMPLETELY
+
+    @property
+    def thp_needs_advice(self) -> bool:
+        """mm_flags_test(MMF_DISABLE_THP_EXCEPT_ADVISED)."""
+        return self.thp_disabled is ThpDisabled.EXCEPT_ADVISED
 
     # -- looking ---------------------------------------------------------------------------
 
     def find_vma(self, address: int) -> Vma | None:
         """find_vma(): the first mapping that ends above an address."""
-        return next((vma for vma in self.vmas if vma.end > address), None)
+        at = bisect_right(self.vmas, address, key=_END)
+        return self.vmas[at] if at < len(self.vmas) else None
 
-    def _ranges(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    def vmas_in(self, start: int, end: int) -> list[Vma]:
+        """The mappings that have a part in [start, end)."""
+        first = bisect_right(self.vmas, start, key=_END)
+        found = []
+        for at in range(first, len(self.vmas)):
+            if self.vmas[at].start >= end:
+                break
+            found.append(self.vmas[at])
+        return found
+
+    @staticmethod
+    def ranges(start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """The parts of [start, end) by huge range: its address, first and last index + 1."""
         base = start & -HPAGE_PMD_SIZE
         while base < end:
@@ -76,386 +123,229 @@ class MmStruct:
             yield base, low // PAGE_SIZE, high // PAGE_SIZE
             base += HPAGE_PMD_SIZE
 
-    def usage(self, vma: Vma) -> VmaUsage:
-        """smap_gather_stats(): what a mapping holds."""
-        usage = VmaUsage()
-        pss = 0.0
-        for base, first, last in self._ranges(vma.start, vma.end):
+    def has_upper(self, base: int) -> bool:
+        """There is a table of PMDs that covers an address."""
+        return base >> _UPPER_SHIFT in self.upper
+
+    def tables(self, start: int, end: int) -> Iterator[tuple[int, PageTable, int, int]]:
+        """The page tables in [start, end) with the part that lies in there, huge pages split."""
+        for base, first, last in self.ranges(start, end):
             pmd = self.pmds.get(base)
-            if isinstance(pmd, Folio):
-                if pmd.is_zero:
-                    continue
-                size = (last - first) * PAGE_KB
-                usage.rss += size
-                usage.huge += size
-                usage.referenced += size
-                usage.shared += size if len(pmd.mms) > 1 else 0
-                pss += size / len(pmd.mms)
-            elif pmd is not None:
-                states = pmd.states[first:last]
-                usage.swap += PAGE_KB * sum(1 for state in states if state & SWAP)
-                usage.referenced += PAGE_KB * sum(1 for state in states if state & YOUNG)
-                folios = [f for index, f in pmd.folios.items() if first <= index < last]
-                usage.rss += PAGE_KB * len(folios)
-                usage.shared += PAGE_KB * sum(1 for folio in folios if len(folio.mms) > 1)
-                pss += sum(PAGE_KB / len(folio.mms) for folio in folios)
-        usage.pss = int(pss)
-        return usage
-
-    # -- mappings --------------------------------------------------------------------------
-
-    def mmap(self, start: int, size: int) -> Vma:
-        """Map anonymous memory."""
-        vma = Vma(start, start + size)
-        self.vmas.append(vma)
-        self.vmas.sort(key=lambda other: other.start)
-        return vma
-
-    def expand(self, vma: Vma, size: int) -> None:
-        """Let a mapping grow at its end, as brk(2) does."""
-        vma.end += size
-        self.kernel.khugepaged.enter_vma(self, vma)
-
-    def munmap(self, start: int, end: int) -> None:
-        self._split_at(start)
-        self._split_at(end)
-        self._zap(start, end)
-        for base, first, last in self._ranges(start, end):
-            if last - first == HPAGE_PMD_NR:
-                self.pmds.pop(base, None)
-        self.vmas = [vma for vma in self.vmas if vma.end <= start or vma.start >= end]
-
-    def change(self, start: int, end: int, **flags: bool) -> list[Vma]:
-        """Give the mappings in [start, end) other flags, splitting and merging them.
-
-        Returns the mappings that the range then lies in.  Raises ENOMEM, afterwards, when the range
-        is not mapped throughout.
-        """
-        changed = [vma for vma in self._mapped(start, end) if self._differs(vma, flags)]
-        borders = [(max(start, vma.start), min(end, vma.end)) for vma in changed]
-        for low, high in borders:
-            self._split_at(low)
-            self._split_at(high)
-        for vma in self._mapped(start, end):
-            for name, value in flags.items():
-                setattr(vma, name, value)
-        self._merge()
-        self._require_mapped(start, end)
-        return self._mapped(start, end)
-
-    @staticmethod
-    def _differs(vma: Vma, flags: dict[str, bool]) -> bool:
-        return any(getattr(vma, name) != value for name, value in flags.items())
-
-    def _mapped(self, start: int, end: int) -> list[Vma]:
-        return [vma for vma in self.vmas if vma.start < end and vma.end > start]
-
-    def _require_mapped(self, start: int, end: int) -> None:
-        covered = sum(min(end, v.end) - max(start, v.start) for v in self._mapped(start, end))
-        if covered < end - start:
-            raise refuse(errno.ENOMEM)
-
-    def _split_at(self, address: int) -> None:
-        """__split_vma(): a huge page across the border is mapped by entries from then on."""
-        for vma in self.vmas:
-            if vma.start < address < vma.end:
-                base = address & -HPAGE_PMD_SIZE
-                if base != address and isinstance(self.pmds.get(base), Folio):
-                    self.split_pmd(base)
-                self.vmas.insert(self.vmas.index(vma) + 1, replace(vma, start=address))
-                vma.end = address
-                return
-
-    def _merge(self) -> None:
-        merged: list[Vma] = []
-        for vma in self.vmas:
-            if merged and merged[-1].may_merge(vma):
-                merged[-1].end = vma.end
-                merged[-1].has_anon_vma |= vma.has_anon_vma
-                self.kernel.khugepaged.enter_vma(self, merged[-1])
-            else:
-                merged.append(vma)
-        self.vmas = merged
-
-    # -- advice ----------------------------------------------------------------------------
-
-    def advise_hugepage(self, start: int, end: int) -> None:
-        """madvise(MADV_HUGEPAGE)."""
-        try:
-            self.change(start, end, hugepage=True, nohugepage=False)
-        finally:
-            for vma in self._mapped(start, end):
-                self.kernel.khugepaged.enter_vma(self, vma)
-
-    def advise_nohugepage(self, start: int, end: int) -> None:
-        """madvise(MADV_NOHUGEPAGE)."""
-        self.change(start, end, hugepage=False, nohugepage=True)
-
-    def protect(self, start: int, end: int, *, readable: bool, writable: bool) -> None:
-        """mprotect(2)."""
-        self._require_mapped(start, end)
-        self.change(start, end, readable=readable, writable=writable)
-        for _, state, table, index in self._entries(start, end):
-            if state & PRESENT and not writable:
-                table.states[index] &= ~WRITE
-
-    def mlock(self, start: int, end: int) -> None:
-        """mlock(2): keep the pages, and fault in those that are missing."""
-        for vma in self.change(start, end, locked=True):
-            low, high = max(start, vma.start), min(end, vma.end)
-            if not vma.readable:
-                raise refuse(errno.ENOMEM)
-            (self.write if vma.writable else self.read)(low, high)
-
-    def pin(self, start: int, end: int) -> None:
-        """vmsplice(2): hold a reference to each page; missing ones become the page of zeroes."""
-        self.read(start, end)
-        for folio, _, _, _ in self._entries(start, end):
-            if folio is not None:
-                folio.extra_references += 1
-
-    def write_protect(self, start: int, end: int) -> None:
-        """UFFDIO_WRITEPROTECT, on mappings that are registered for it."""
-        for _, state, table, index in self._entries(start, end):
-            if state:
-                table.states[index] = state & ~WRITE | UFFD_WP
-
-    def _entries(self, start: int, end: int) -> Iterator[tuple[Folio | None, int, PageTable, int]]:
-        """Folio, state, page table and index of each entry; huge pages are split first."""
-        for base, first, last in self._ranges(start, end):
-            pmd = self.pmds.get(base)
-            if isinstance(pmd, Folio):
+            if isinstance(pmd, HugePmd):
                 pmd = self.split_pmd(base)
             if pmd is not None:
-                for index in range(first, last):
-                    yield pmd.folios.get(index), pmd.states[index], pmd, index
+                yield base, pmd, first, last
 
-    # -- faults ----------------------------------------------------------------------------
+    # -- page tables -----------------------------------------------------------------------
 
-    def write(self, start: int, end: int) -> None:
-        """Touch each page of [start, end) by writing to it."""
-        for vma, base, first, last in self._faulting(start, end):
-            vma.has_anon_vma = True
-            pmd = self._faulted_pmd(vma, base, writes=True)
-            if isinstance(pmd, Folio):
-                if len(pmd.mms) == 1 and not pmd.is_zero:
-                    continue
-                pmd = self.split_pmd(base)  # copy on write goes by single pages
-            for index in range(first, last):
-                self._write_fault(pmd, index)
-
-    def read(self, start: int, end: int) -> None:
-        """Touch each page of [start, end) by reading from it."""
-        for vma, base, first, last in self._faulting(start, end):
-            pmd = self._faulted_pmd(vma, base, writes=False)
-            if isinstance(pmd, Folio):
-                continue
-            for index in range(first, last):
-                state = pmd.states[index]
-                if state & PRESENT:
-                    pmd.states[index] |= YOUNG
-                elif state & SWAP:
-                    self.swap_in(pmd, index)
-                else:
-                    pmd.set(index, MAPPED | ZERO)
-
-    def _faulting(self, start: int, end: int) -> Iterator[tuple[Vma, int, int, int]]:
-        """The mapped parts of [start, end) by huge range, with their mapping."""
-        for vma in self._mapped(start, end):
-            low, high = max(start, vma.start), min(end, vma.end)
-            for base, first, last in self._ranges(low, high):
-                yield vma, base, first, last
-
-    def _faulted_pmd(self, vma: Vma, base: int, *, writes: bool) -> Pmd:
-        """do_huge_pmd_anonymous_page(), else an empty page table."""
-        pmd = self.pmds.get(base)
-        if pmd is not None:
-            return pmd
-        thp = self.kernel.thp
-        if thp.allowed(vma, self) and vma.start <= base and base + HPAGE_PMD_SIZE <= vma.end:
-            vma.has_anon_vma = True
-            self.kernel.khugepaged.enter_vma(self, vma)
-            folio = self._fault_folio(writes=writes)
-            if folio is not None:
-                self.map_huge(base, folio)
-                return folio
-        table = self.pmds[base] = PageTable()
+    def take_table(self, base: int) -> PageTable:
+        """pte_alloc(): the page table of a range that has none."""
+        table = PageTable(self.kernel.memory.take_frames(self.node))
+        self.put_pmd(base, table)
         return table
 
-    def _fault_folio(self, *, writes: bool) -> Folio | None:
-        """The huge page that a fault maps: zeroes for a read, else one of its own."""
-        kernel = self.kernel
-        if not kernel.thp.fault_allocates:
-            return None
-        if not writes and kernel.thp.use_zero_page:
-            return kernel.huge_zero()
-        folio = kernel.memory.allocate(HPAGE_PMD_ORDER)
-        kernel.count("thp_fault_alloc" if folio is not None else "thp_fault_fallback")
-        return folio
+    def put_pmd(self, base: int, pmd: Pmd) -> None:
+        self.pmds[base] = pmd
+        self.upper.add(base >> _UPPER_SHIFT)
 
-    def _write_fault(self, table: PageTable, index: int) -> None:
-        state = table.states[index]
-        if state & SWAP:
-            self.swap_in(table, index)
-            state = table.states[index]
-        folio = table.folios.get(index)
-        if state & PRESENT and not state & ZERO and folio is not None:
-            if not state & WRITE and (folio.mapcounts > 1 or folio.order):
-                self.unmap_page(table, index)  # copy on write
-            else:
-                folio.lazyfree = False
-                table.states[index] |= YOUNG | DIRTY | WRITE
-                return
-        new = self.kernel.memory.allocate()
-        assert new is not None
-        self.map_page(table, index, new, MAPPED | DIRTY | WRITE)
+    def drop_table(self, base: int) -> None:
+        """Free a page table, which is empty."""
+        table = self.pmds.pop(base)
+        if isinstance(table, PageTable) and not table.lent:
+            self.kernel.memory.give_frames(table.frames)
+
+    def free_tables(self, start: int, end: int) -> None:
+        """free_pgtables(): those of ranges, and of GiB, in which nothing is mapped any more."""
+        for base, _, _ in self.ranges(start, end):
+            if base in self.pmds and not self.vmas_in(base, base + HPAGE_PMD_SIZE):
+                self.drop_table(base)
+        for upper in range(start >> _UPPER_SHIFT, ((end - 1) >> _UPPER_SHIFT) + 1):
+            if not self.vmas_in(upper << _UPPER_SHIFT, (upper + 1) << _UPPER_SHIFT):
+                self.upper.discard(upper)
 
     # -- entries ---------------------------------------------------------------------------
 
-    def map_page(self, table: PageTable, index: int, folio: Folio, state: int) -> None:
-        folio.mapcounts += 1
-        folio.mms[self.address] = folio.mms.get(self.address, 0) + 1
-        table.set(index, state, folio)
+    def charge(self, pages: int) -> None:
+        """Account for pages of its own; ENOMEM when memory or its cgroup has no more."""
+        memory = self.kernel.memory
+        if self.memcg is not None and not self.memcg.charge(pages):
+            raise refuse(errno.ENOMEM)
+        if not memory.reserve(pages, self.node):
+            if self.memcg is not None:
+                self.memcg.uncharge(pages)
+            raise refuse(errno.ENOMEM)
 
-    def unmap_page(self, table: PageTable, index: int) -> None:
-        """Clear an entry, whatever it is; a folio that nobody maps any more is freed."""
-        folio = table.folios.get(index)
-        table.set(index, NONE)
-        if folio is not None:
-            self._drop(folio, 1)
-            if folio.order and folio.mapcounts and not folio.deferred_split:
-                folio.deferred_split = True
-                self.kernel.count("thp_deferred_split_page")
+    def uncharge(self, pages: int, node: int) -> None:
+        self.kernel.memory.release(pages, node)
+        if self.memcg is not None:
+            self.memcg.uncharge(pages)
 
-    def map_huge(self, base: int, folio: Folio) -> None:
-        """Map a huge page as a whole."""
-        self.pmds[base] = folio
-        if not folio.is_zero:
-            folio.mapcounts += 1
-            folio.mms[self.address] = folio.mms.get(self.address, 0) + 1
-            self.kernel.count("nr_anon_transparent_hugepages")
+    def owns_frame(self, table: PageTable, index: int) -> bool:
+        """The page number at an entry's place may be used for it."""
+        return not table.lent >> index & 1 and node_of(table.frames) == self.node
 
-    def _unmap_huge(self, base: int, folio: Folio) -> None:
-        del self.pmds[base]
-        if not folio.is_zero:
-            self._drop(folio, 1)
-            self.kernel.count("nr_anon_transparent_hugepages", -1)
+    def map_new_page(self, table: PageTable, index: int, state: int) -> None:
+        """Map a small anonymous page that nobody had before; the entry is empty."""
+        if self.owns_frame(table, index):
+            self.charge(1)
+            table.states[index] = state
+            return
+        folio = self.kernel.allocate_anon(self, 0)
+        if folio is None:
+            raise refuse(errno.ENOMEM)
+        self.map_folio(table, index, folio, state)
 
-    def _drop(self, folio: Folio, mappings: int) -> None:
-        folio.mapcounts -= mappings
-        left = folio.mms.get(self.address, 0) - mappings
-        if left > 0:
-            folio.mms[self.address] = left
-        else:
-            folio.mms.pop(self.address, None)
-        if folio.mapcounts == 0:
-            self.kernel.memory.free(folio)
+    def folio(self, table: PageTable, index: int) -> Folio:
+        """The folio that a present entry maps."""
+        if table.states[index] & OBJECT:
+            return table.folio(index)
+        folio = table.make_folio(index)
+        folio.memcg = self.memcg
+        return folio
 
-    def split_pmd(self, base: int) -> PageTable:
-        """__split_huge_pmd(): map the same huge page by 512 entries."""
-        folio = self.pmds[base]
-        if not isinstance(folio, Folio):
-            return folio
-        table = PageTable()
-        state = MAPPED | DIRTY | (WRITE if len(folio.mms) == 1 else 0)
-        for index in range(HPAGE_PMD_NR):
-            if folio.is_zero:
-                table.set(index, MAPPED | ZERO)
+    def map_folio(
+        self, table: PageTable, index: int, folio: Folio, state: int, page: int = 0
+    ) -> None:
+        """Map a page of a folio; the entry is empty."""
+        folio.note_mapping(self.address, page, 1)
+        table.objects[index] = folio
+        table.states[index] = state | OBJECT
+        if page:
+            table.pages[index] = page
+
+    def clear_entry(self, table: PageTable, index: int) -> None:
+        """Clear an entry, whatever it is, and give up what it maps."""
+        self.clear_entries(table, index, index + 1)
+
+    def clear_entries(self, table: PageTable, first: int, last: int) -> None:
+        """Clear the entries in [first, last); what nobody refers to any more is freed."""
+        plain = table.plain(first, last)
+        if plain:
+            self.uncharge(plain, node_of(table.frames))
+        self.kernel.memory.swap += table.swapped(first, last)
+        objects = table.with_objects(first, last)
+        table.states[first:last] = bytes(last - first)
+        for index in objects:
+            found = table.objects.pop(index)
+            if isinstance(found, SwapSlot):
+                self.kernel.put_swap(found)
             else:
-                self.map_page(table, index, folio, state)
-        self._unmap_huge(base, folio)
-        self.pmds[base] = table
+                self._remove_rmap(found, table.pages.pop(index, 0))
+
+    def _remove_rmap(self, folio: Folio, page: int | None) -> None:
+        """folio_remove_rmap_ptes() or _pmd(), and the reference that went with the mapping."""
+        folio.note_mapping(self.address, page, -1)
+        if folio.order and folio.mapcount and folio.anon and page is not None:
+            self.kernel.defer_split(folio)
+        self.kernel.put_folio(folio)
+
+    # -- huge pages ------------------------------------------------------------------------
+
+    def map_huge(self, base: int, folio: Folio, state: int) -> None:
+        """Map a huge page as a whole."""
+        self.put_pmd(base, HugePmd(folio, state))
+        if not folio.is_zero:
+            folio.note_mapping(self.address, None, 1)
+            self.kernel.count(_mapped_counter(folio))
+
+    def unmap_huge(self, base: int) -> None:
+        """Clear the entry that maps a huge page."""
+        pmd = self.pmds.pop(base)
+        assert isinstance(pmd, HugePmd)
+        if not pmd.folio.is_zero:
+            self.kernel.count(_mapped_counter(pmd.folio), -1)
+            self._remove_rmap(pmd.folio, None)
+
+    def split_pmd(self, base: int) -> PageTable | None:
+        """__split_huge_pmd(): map an anonymous huge page by 512 entries; a file's is let go."""
+        pmd = self.pmds[base]
+        assert isinstance(pmd, HugePmd)
+        folio = pmd.folio
         self.kernel.count("thp_split_pmd")
+        if not folio.anon:
+            self.unmap_huge(base)
+            return None
+        self.pmds.pop(base)
+        table = self.take_table(base)
+        if folio.is_zero:
+            table.states[:] = bytes([ZERO_PAGE]) * HPAGE_PMD_NR
+            return table
+        for index in range(HPAGE_PMD_NR):
+            self.map_folio(table, index, folio, pmd.state, index)
+        folio.note_mapping(self.address, None, -1)
+        self.kernel.count(_mapped_counter(folio), -1)
         return table
+
+    def split_folio(self, table: PageTable, folio: Folio) -> bool:
+        """split_folio(): make small pages of a large anonymous one that only this table maps."""
+        mapped = [index for index, found in table.objects.items() if found is folio]
+        if folio.pins or folio.locked or folio.mapcount != len(mapped):
+            self.kernel.count_split(folio.order, failed=True)
+            return False
+        self.kernel.count_split(folio.order, failed=False)
+        pages = {table.pages.pop(index, 0): index for index in mapped}
+        self.kernel.forget_large(folio)
+        for page in range(folio.pages):
+            small = Folio(folio.pfn + page)
+            small.memcg, small.lazyfree = folio.memcg, folio.lazyfree
+            small.referenced, small.swapcache = folio.referenced, False
+            if page in pages:
+                small.mapcount = 1
+                table.objects[pages[page]] = small
+            else:
+                self.kernel.put_folio(small)
+        return True
 
     # -- giving memory back ----------------------------------------------------------------
 
-    def _require_unlocked(self, start: int, end: int) -> None:
-        if any(vma.locked for vma in self._mapped(start, end)):
-            raise refuse(errno.EINVAL)
-
-    def dontneed(self, start: int, end: int) -> None:
-        """madvise(MADV_DONTNEED): drop the pages, keep the mapping."""
-        self._require_unlocked(start, end)
-        self._zap(start, end)
-
-    def _zap(self, start: int, end: int) -> None:
-        for base, first, last in self._ranges(start, end):
+    def zap(self, start: int, end: int) -> None:
+        """zap_page_range_single(): drop what is mapped, keep the page tables."""
+        for base, first, last in self.ranges(start, end):
             pmd = self.pmds.get(base)
-            if isinstance(pmd, Folio):
+            if isinstance(pmd, HugePmd):
                 if last - first == HPAGE_PMD_NR:
-                    self._unmap_huge(base, pmd)
+                    self.unmap_huge(base)
                     continue
                 pmd = self.split_pmd(base)
-            if pmd is None:
-                continue
-            for index in range(first, last):
-                self.unmap_page(pmd, index)
-            if last - first == HPAGE_PMD_NR and self.kernel.version.reclaims_page_tables:
-                del self.pmds[base]
+            if pmd is not None:
+                self.clear_entries(pmd, first, last)
 
-    def free(self, start: int, end: int) -> None:
-        """madvise(MADV_FREE): the kernel may drop the pages until they are written again."""
-        self._require_unlocked(start, end)
-        for folio, state, table, index in self._entries(start, end):
-            if state & SWAP:
-                table.set(index, NONE)
-            elif folio is not None and len(folio.mms) == 1:
-                folio.lazyfree = True
-                table.states[index] = state & ~(YOUNG | DIRTY)
+    def _entry_of(self, address: int, folio: Folio) -> HugePmd | PageTable | None:
+        """What maps a folio of a file at an address, when that is so."""
+        pmd = self.pmds.get(address & -HPAGE_PMD_SIZE)
+        if isinstance(pmd, HugePmd):
+            return pmd if pmd.folio is folio else None
+        index = address % HPAGE_PMD_SIZE // PAGE_SIZE
+        return pmd if pmd is not None and pmd.objects.get(index) is folio else None
 
-    def cold(self, start: int, end: int) -> None:
-        """madvise(MADV_COLD): the pages are not in use."""
-        self._require_unlocked(start, end)
-        for folio, state, table, index in self._entries(start, end):
-            if folio is not None and len(folio.mms) == 1:
-                table.states[index] = state & ~YOUNG
+    def unmap_file_page(self, address: int, folio: Folio) -> None:
+        """Clear the entry at an address when it maps a page of a folio."""
+        found = self._entry_of(address, folio)
+        if isinstance(found, HugePmd):
+            folio.dirty |= bool(found.state & DIRTY)
+            self.unmap_huge(address & -HPAGE_PMD_SIZE)
+        elif found is not None:
+            index = address % HPAGE_PMD_SIZE // PAGE_SIZE
+            folio.dirty |= bool(found.states[index] & DIRTY)
+            self.clear_entry(found, index)
 
-    def page_out(self, start: int, end: int) -> None:
-        """madvise(MADV_PAGEOUT): swap out pages that only this process maps."""
-        self._require_unlocked(start, end)
-        if not self.kernel.memory.has_swap:
-            return
-        for folio, _, table, index in self._entries(start, end):
-            if folio is not None and len(folio.mms) == 1 and not folio.extra_references:
-                if folio.lazyfree and not table.states[index] & DIRTY:
-                    self.unmap_page(table, index)
-                else:
-                    self.unmap_page(table, index)
-                    table.set(index, SWAP)
+    def clean_file_page(self, address: int, folio: Folio) -> None:
+        """page_mkclean(): make the entry tell of the next write."""
+        found = self._entry_of(address, folio)
+        if isinstance(found, HugePmd):
+            found.state &= ~(DIRTY | WRITE)
+        elif found is not None:
+            found.states[address % HPAGE_PMD_SIZE // PAGE_SIZE] &= ~(DIRTY | WRITE)
 
-    def swap_in(self, table: PageTable, index: int) -> None:
-        """do_swap_page() for one entry."""
-        folio = self.kernel.memory.allocate()
-        assert folio is not None
-        self.map_page(table, index, folio, MAPPED | WRITE)
+    def queue_retraction(self, address: int) -> bool:
+        """khugepaged_add_pte_mapped_thp(): False when too many are queued."""
+        if len(self.pte_mapped_thps) == _MAX_PTE_MAPPED_THPS:
+            return False
+        self.pte_mapped_thps.append(address)
+        return True
 
-    # -- processes -------------------------------------------------------------------------
 
-    def fork(self, child: MmStruct) -> None:
-        """dup_mmap(): share all pages with a child, write-protected in both."""
-        child.thp_disabled = self.thp_disabled
-        child.vmas = [replace(vma) for vma in self.vmas]
-        for base, pmd in list(self.pmds.items()):
-            if isinstance(pmd, Folio):
-                child.map_huge(base, pmd)
-                continue
-            table = child.pmds[base] = PageTable()
-            for index, state in enumerate(pmd.states):
-                folio = pmd.folios.get(index)
-                if folio is not None:
-                    pmd.states[index] = state & ~WRITE
-                    child.map_page(table, index, folio, state & ~(WRITE | YOUNG))
-                elif state:
-                    table.set(index, state)
-        if self.registered:
-            self.kernel.khugepaged.enter(child)
-
-    def exit(self) -> None:
-        """exit_mmap(): the last user is gone."""
-        self.users = 0
-        self.kernel.khugepaged.exit(self)
-        for vma in self.vmas:
-            self._zap(vma.start, vma.end)
-        self.vmas.clear()
-        self.pmds.clear()
+def _mapped_counter(folio: Folio) -> str:
+    if folio.anon:
+        return "nr_anon_transparent_hugepages"
+    return "nr_shmem_pmdmapped" if folio.mapping is None or folio.mapping.is_shmem else "nr_file_pmdmapped"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 
+from engine.folio import Folio
 from engine.scan_result import RESULTS_6_1, RESULTS_6_12, RESULTS_6_18, RESULTS_7_3, ScanResult
+
+_R = ScanResult
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,9 @@ class EngineVersion:
     leaves_disabled_slot: bool
     """... and its slot is left too."""
 
+    disables_except_advised: bool
+    """A process can turn THP off but for what it advises."""
+
     shmem_keeps_awake: bool
     """khugepaged also runs for shared memory alone."""
 
@@ -50,6 +57,87 @@ class EngineVersion:
 
     reclaims_page_tables: bool
     """MADV_DONTNEED of a whole range frees its page table."""
+
+    maps_clock: bool
+    """A process has a mapping for the clock of the vDSO."""
+
+    protects_across_mappings: bool
+    """UFFDIO_WRITEPROTECT takes a range of several mappings."""
+
+    installs_in_empty: bool
+    """A huge page of the page cache is mapped even where there is no table of PMDs."""
+
+    enters_mapped_files_only: bool
+    """mmap(2) introduces nobody to khugepaged for anonymous memory."""
+
+    enters_on_change: bool
+    """madvise(MADV_HUGEPAGE) introduces a process only when it changes a mapping."""
+
+    mprotect_restores_write: bool
+    """Pages of one's own become writable with mprotect(2), not with the next write."""
+
+    swapin_restores_write: bool
+    """A page that is swapped in is writable where the mapping is."""
+
+    reuses_large: bool
+    """A write to a large folio that others mapped once, and nobody else does now, copies nothing."""
+
+    huge_zero_becomes_huge: bool
+    """A write to the huge page of zeroes makes a huge page."""
+
+    faults_in_sizes: bool
+    """Page faults take folios of the sizes that are on."""
+
+    collapses_to_sizes: bool
+    """khugepaged collapses to the sizes that are on, not only to huge pages."""
+
+    collapses_files: bool
+    """Files of file systems with large folios collapse, not only shared memory."""
+
+    special_never_huge: bool
+    """Mappings of devices and the like are asked about for page faults too."""
+
+    shmem_orders_exact: bool
+    """What shared memory may have is known by size, and also for smaller ones."""
+
+    forced_ignores_sizes: bool
+    """MADV_COLLAPSE does not ask the shmem_enabled of the sizes."""
+
+    disabled_maps_no_pmd: bool
+    """A fault maps no huge page of a file where huge pages are off."""
+
+    maps_whole_shmem: bool
+    """A fault maps all pages of a large folio of shared memory."""
+
+    refuses_compound: bool
+    """The page cache is not collapsed where it has folios of several pages."""
+
+    queues_retraction: bool
+    """khugepaged retracts the page tables of a huge page in the page cache at its next visit."""
+
+    finds_filled: bool
+    """A hole that was filled while the others were copied is noticed."""
+
+    copies_safely: bool
+    """A broken page that is copied is an error (copy_poisoned_page), not the end."""
+
+    writes_back: bool
+    """MADV_COLLAPSE writes dirty pages of files back, and tries again."""
+
+    empty_range_collapses: bool
+    """MADV_COLLAPSE of less than a huge range is nothing to do, and no error."""
+
+    shared_by: str
+    """How a large folio is found to be shared: by ``page``, by ``guess``, or by ``mm``."""
+
+    shared_names_folio: bool
+    """An event for exceed_shared_pte names the folio that was one too many."""
+
+    collapse_errno: dict[ScanResult, int]
+    """What MADV_COLLAPSE returns for a result; EINVAL for all others."""
+
+    smaps_sees_unreadable: bool
+    """smaps counts huge pages in mappings without access."""
 
     smaps_ksm: bool
     """smaps has a line for pages merged by KSM."""
@@ -60,6 +148,33 @@ class EngineVersion:
     counts_underused: bool
     """thp_underused_split_page is counted."""
 
+    def is_shared(self, folio: Folio, page: int) -> bool:
+        """folio_maybe_mapped_shared(), or what the version had in its place."""
+        if folio.mms is None:
+            return folio.mapcount > 1
+        if self.shared_by == "page":
+            return folio.page_mapcount(page) > 1
+        if self.shared_by == "mm" or folio.mapcount <= 1:
+            return len(folio.mms) > 1
+        if folio.entire_mapcount or folio.mapcount > folio.pages:
+            return True
+        return folio.page_mapcount(0) > 1
+
+
+_ERRNO_6_1 = {
+    _R.ALLOC_HUGE_PAGE_FAIL: errno.ENOMEM,
+    _R.CGROUP_CHARGE_FAIL: errno.EBUSY,
+    _R.PAGE_COUNT: errno.EAGAIN,
+    _R.PAGE_LOCK: errno.EAGAIN,
+    _R.PAGE_LRU: errno.EAGAIN,
+    _R.DEL_PAGE_LRU: errno.EAGAIN,
+}
+_ERRNO_6_12 = {**_ERRNO_6_1, _R.EXCEED_NONE_PTE: errno.EBUSY, _R.PAGE_FILLED: errno.EAGAIN}
+_ERRNO_7_3 = {
+    **_ERRNO_6_12,
+    _R.PAGE_HAS_PRIVATE: errno.EAGAIN,
+    _R.PAGE_DIRTY_OR_WRITEBACK: errno.EAGAIN,
+}
 
 _COMMON_TRACEPOINTS = frozenset(
     {
@@ -83,9 +198,37 @@ V6_12 = EngineVersion(
     swapin_returns_result=True,
     tests_disabled=True,
     leaves_disabled_slot=False,
+    disables_except_advised=False,
     shmem_keeps_awake=False,
     any_size_keeps_awake=False,
     reclaims_page_tables=False,
+    maps_clock=False,
+    protects_across_mappings=True,
+    installs_in_empty=False,
+    enters_mapped_files_only=False,
+    enters_on_change=False,
+    mprotect_restores_write=True,
+    swapin_restores_write=True,
+    reuses_large=False,
+    huge_zero_becomes_huge=False,
+    faults_in_sizes=True,
+    collapses_to_sizes=False,
+    collapses_files=False,
+    special_never_huge=False,
+    shmem_orders_exact=False,
+    forced_ignores_sizes=False,
+    disabled_maps_no_pmd=True,
+    maps_whole_shmem=True,
+    refuses_compound=False,
+    queues_retraction=False,
+    finds_filled=True,
+    copies_safely=True,
+    writes_back=False,
+    empty_range_collapses=False,
+    shared_by="guess",
+    shared_names_folio=True,
+    collapse_errno=_ERRNO_6_12,
+    smaps_sees_unreadable=True,
     smaps_ksm=True,
     smaps_padded_flag=True,
     counts_underused=True,
@@ -99,6 +242,20 @@ V6_1 = replace(
     per_size_knobs=False,
     swapin_returns_result=False,
     tests_disabled=False,
+    protects_across_mappings=False,
+    smaps_sees_unreadable=False,
+    swapin_restores_write=False,
+    faults_in_sizes=False,
+    special_never_huge=True,
+    disabled_maps_no_pmd=False,
+    maps_whole_shmem=False,
+    refuses_compound=True,
+    queues_retraction=True,
+    finds_filled=False,
+    copies_safely=False,
+    shared_by="page",
+    shared_names_folio=False,
+    collapse_errno=_ERRNO_6_1,
     smaps_ksm=False,
     smaps_padded_flag=False,
     counts_underused=False,
@@ -109,8 +266,15 @@ V6_18 = replace(
     name="6.18",
     results=RESULTS_6_18,
     needs_writable=False,
+    disables_except_advised=True,
+    maps_clock=True,
+    installs_in_empty=True,
+    shmem_orders_exact=True,
     shmem_keeps_awake=True,
     reclaims_page_tables=True,
+    reuses_large=True,
+    huge_zero_becomes_huge=True,
+    shared_by="mm",
 )
 
 V7_3 = replace(
@@ -123,6 +287,14 @@ V7_3 = replace(
     any_size_keeps_awake=True,
     spares_lazyfree=True,
     leaves_disabled_slot=True,
+    enters_mapped_files_only=True,
+    enters_on_change=True,
+    collapses_to_sizes=True,
+    collapses_files=True,
+    forced_ignores_sizes=True,
+    writes_back=True,
+    empty_range_collapses=True,
+    collapse_errno=_ERRNO_7_3,
 )
 
 VERSIONS = {version.name: version for version in (V6_1, V6_12, V6_18, V7_3)}

@@ -5,45 +5,115 @@ Modelled after struct vm_area_struct (include/linux/mm_types.h).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.folio import HPAGE_PMD_SIZE, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from engine.filemap import AddressSpace
 
 
-@dataclass
+class AnonVma:
+    """What mappings share of which one was split off the other, or forked (struct anon_vma)."""
+
+
+@dataclass(eq=False)
 class Vma:
-    """One mapping of anonymous memory: [start, end)."""
+    """One mapping: [start, end)."""
 
     start: int
     end: int
+    mapping: AddressSpace | None = None
+    """The file that is mapped; None for anonymous memory."""
+
+    pgoff: int = 0
+    """Where in the file it begins, in pages; of anonymous memory, where it was first mapped."""
+
+    shared: bool = False
     readable: bool = True
     writable: bool = True
+    executable: bool = False
     hugepage: bool = False
     """madvise(MADV_HUGEPAGE) was given."""
 
     nohugepage: bool = False
     locked: bool = False
+    dontfork: bool = False
+    mergeable: bool = False
+    """KSM may merge its pages."""
+
+    accounted: bool = False
+    """Counts as memory that the process may need (VM_ACCOUNT)."""
+
+    special: bool = False
+    """VM_IO, VM_PFNMAP and the like: not ordinary memory."""
+
     uffd_wp: bool = False
     """Registered with userfaultfd for write protection."""
 
-    has_anon_vma: bool = False
-    """Something in it was faulted in."""
+    uffd_missing: bool = False
+    """Registered with userfaultfd for pages that are missing."""
+
+    guarded: bool = False
+    """May have guard regions."""
+
+    anon_vma: AnonVma | None = None
+    """Something of its own was faulted in."""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """vma_is_anonymous()."""
+        return self.mapping is None
+
+    @property
+    def uffd_armed(self) -> bool:
+        """userfaultfd_armed()."""
+        return self.uffd_wp or self.uffd_missing
+
+    def page_of(self, address: int) -> int:
+        """linear_page_index(): the page of the file that is mapped at an address."""
+        return self.pgoff + (address - self.start) // PAGE_SIZE
+
+    def spans(self, base: int) -> bool:
+        """The huge range at an address lies in it."""
+        return self.start <= base and base + HPAGE_PMD_SIZE <= self.end
+
+    def flags(self) -> dict[str, Any]:
+        """All that two parts of one mapping have in common."""
+        return {name: getattr(self, name) for name in _FLAGS}
+
+    def split(self, address: int) -> Vma:
+        """__split_vma(): end at an address; returns the rest."""
+        rest = Vma(address, self.end, self.mapping, self.page_of(address), **self.flags())
+        rest.anon_vma = self.anon_vma
+        self.end = address
+        return rest
 
     def may_merge(self, other: Vma) -> bool:
         """vma_merge(): the next mapping goes on where this one ends, in the same way."""
-        flags = replace(other, start=self.start, end=self.end, has_anon_vma=self.has_anon_vma)
-        return self.end == other.start and self == flags
+        return (
+            self.end == other.start
+            and self.mapping is other.mapping
+            and self.page_of(self.end) == other.pgoff
+            and (self.anon_vma is other.anon_vma or None in (self.anon_vma, other.anon_vma))
+            and self.flags() == other.flags()
+        )
 
 
-@dataclass
-class VmaUsage:
-    """How a mapping is filled, in kB."""
-
-    rss: int = 0
-    pss: int = 0
-    """Each page divided by how many processes map it."""
-
-    shared: int = 0
-    referenced: int = 0
-    huge: int = 0
-    """Mapped as huge pages."""
-
-    swap: int = 0
+_FLAGS = (
+    "shared",
+    "readable",
+    "writable",
+    "executable",
+    "hugepage",
+    "nohugepage",
+    "locked",
+    "dontfork",
+    "mergeable",
+    "accounted",
+    "special",
+    "uffd_wp",
+    "uffd_missing",
+    "guarded",
+)

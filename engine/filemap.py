@@ -1,0 +1,159 @@
+"""Files and their page cache.
+
+Modelled after struct address_space (include/linux/fs.h), mm/filemap.c and mm/truncate.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE, Folio
+
+if TYPE_CHECKING:
+    from engine.kernel import Kernel
+    from engine.mm import MmStruct
+    from engine.vma import Vma
+
+_SHORT_NAME = 39
+"""Letters of a file's name that a dentry keeps in itself."""
+
+
+class Absent(Enum):
+    """What the page cache has in the place of a page that is not there."""
+
+    SWAPPED = auto()
+    """A page of shared memory, paged out."""
+
+    SHADOW = auto()
+    """A page of a file that was dropped, and may be read again."""
+
+
+class FileKind(Enum):
+    """Where a file lives."""
+
+    MEMFD = auto()
+    """Shared memory without a name in a file system: memfd_create(2), MAP_SHARED|MAP_ANONYMOUS."""
+
+    TMPFS = auto()
+    """A file of a tmpfs mount of its own."""
+
+    DISK = auto()
+    """A file of a file system that keeps it elsewhere, with large folios in its page cache."""
+
+
+class AddressSpace:
+    """A file: its page cache, and who maps it."""
+
+    def __init__(self, kernel: Kernel, name: str, kind: FileKind, pages: int) -> None:
+        self.kernel = kernel
+        self.name = name[:_SHORT_NAME]
+        self.kind = kind
+        self.size = pages
+        """i_size, in pages."""
+
+        self.huge = "never"
+        """The mount option of a tmpfs."""
+
+        self.writers = 0
+        """Who has it open for writing."""
+
+        self.pages: dict[int, Folio | Absent] = {}
+        """By index; a large folio is found at each of its pages."""
+
+        self.mms: dict[int, MmStruct] = {}
+        """Who may map it, by address."""
+
+    @property
+    def is_shmem(self) -> bool:
+        return self.kind is not FileKind.DISK
+
+    def folio(self, index: int) -> Folio | None:
+        """The folio that has a page, when it is there."""
+        found = self.pages.get(index)
+        return found if isinstance(found, Folio) else None
+
+    def entries(self, first: int, last: int) -> Iterator[tuple[int, Folio | Absent]]:
+        """What there is in [first, last): each folio once, at its first page in there."""
+        index = first
+        while index < last:
+            entry = self.pages.get(index)
+            if entry is not None:
+                yield index, entry
+            index = entry.index + entry.pages if isinstance(entry, Folio) else index + 1
+
+    def add(self, folio: Folio, index: int) -> None:
+        """filemap_add_folio()."""
+        folio.anon, folio.mapping, folio.index = False, self, index
+        for page in range(index, index + folio.pages):
+            self.pages[page] = folio
+        self.kernel.count("nr_file_pages", folio.pages)
+        if self.is_shmem:
+            self.kernel.count("nr_shmem", folio.pages)
+        if folio.order == HPAGE_PMD_ORDER:
+            self.kernel.count(self._huge_counter)
+
+    @property
+    def _huge_counter(self) -> str:
+        return "nr_shmem_hugepages" if self.is_shmem else "nr_file_hugepages"
+
+    def remove(self, folio: Folio, leaving: Absent | None = None) -> None:
+        """filemap_remove_folio(): afterwards nothing but pins may hold it."""
+        for page in range(folio.index, folio.index + folio.pages):
+            if leaving is None:
+                del self.pages[page]
+            else:
+                self.pages[page] = leaving
+        self.kernel.count("nr_file_pages", -folio.pages)
+        if self.is_shmem:
+            self.kernel.count("nr_shmem", -folio.pages)
+        if folio.order == HPAGE_PMD_ORDER:
+            self.kernel.count(self._huge_counter, -1)
+        folio.mapping = None
+        self.kernel.put_folio(folio)
+
+    def mappings(self) -> Iterator[tuple[MmStruct, Vma]]:
+        """i_mmap: all mappings of the file."""
+        for mm in list(self.mms.values()):
+            for vma in mm.vmas:
+                if vma.mapping is self:
+                    yield mm, vma
+
+    def places(self, index: int) -> Iterator[tuple[MmStruct, Vma, int]]:
+        """Where a page of the file would be mapped: mm, mapping and address."""
+        for mm, vma in self.mappings():
+            address = vma.start + (index - vma.pgoff) * PAGE_SIZE
+            if vma.start <= address < vma.end:
+                yield mm, vma, address
+
+    def unmap(self, folio: Folio) -> None:
+        """try_to_unmap(): take a folio out of all page tables."""
+        for page in range(folio.pages if folio.mapcount else 0):
+            for mm, _, address in self.places(folio.index + page):
+                mm.unmap_file_page(address, folio)
+
+    def clean(self, folio: Folio) -> None:
+        """Write a folio back: nothing in memory is newer than the file afterwards."""
+        folio.dirty = folio.writeback = False
+        for page in range(folio.pages if folio.mapcount else 0):
+            for mm, _, address in self.places(folio.index + page):
+                mm.clean_file_page(address, folio)
+
+    def truncate(self, pages: int) -> None:
+        """truncate_inode_pages(): drop what lies beyond a new size."""
+        self.size = pages
+        self.punch(pages, max(self.pages, default=-1) + 1)
+
+    def punch(self, first: int, last: int) -> None:
+        """Drop the pages in [first, last); a large folio that lies across an end stays whole."""
+        for mm, vma in self.mappings():
+            low = max(vma.start, vma.start + (first - vma.pgoff) * PAGE_SIZE)
+            high = min(vma.end, vma.start + (last - vma.pgoff) * PAGE_SIZE)
+            if low < high:
+                mm.zap(low, high)
+        for index, entry in list(self.entries(first, last)):
+            if isinstance(entry, Absent):
+                del self.pages[index]
+            elif entry.index >= first and entry.index + entry.pages <= last:
+                self.remove(entry)

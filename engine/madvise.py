@@ -1,0 +1,305 @@
+"""madvise(2): what a process says of its memory (mm/madvise.c)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from engine.anon_fault import anon_vma_prepare
+from engine.filemap import Absent
+from engine.folio import HPAGE_PMD_NR, Folio
+from engine.khugepaged import Khugepaged
+from engine.madvise_collapse import madvise_collapse
+from engine.mm import MmStruct, refuse
+from engine.mmap import change, require_mapped
+from engine.page_table import (
+    DIRTY,
+    MARKER,
+    PRESENT,
+    SWAP,
+    UFFD_WP,
+    YOUNG,
+    HugePmd,
+    PageTable,
+)
+from engine.vma import Vma
+
+_OnMapping = Callable[[MmStruct, Vma, int, int], None]
+
+
+def madvise(mm: MmStruct, start: int, end: int, advice: str) -> None:
+    """Give advice (a key of ADVICE) for [start, end).
+
+    Raises OSError: EINVAL where a mapping can't have it, ENOMEM after all when there are holes.
+    """
+    if advice in _FLAGS:
+        _advise_flags(mm, start, end, _FLAGS[advice])
+        return
+    visit = _VISITS[advice]
+    for vma in mm.vmas_in(start, end):
+        visit(mm, vma, max(start, vma.start), min(end, vma.end))
+    require_mapped(mm, start, end)
+
+
+# -- flags of mappings -------------------------------------------------------------------------
+
+_FLAGS = {
+    "hugepage": {"hugepage": True, "nohugepage": False},
+    "nohugepage": {"hugepage": False, "nohugepage": True},
+    "dontfork": {"dontfork": True},
+    "dofork": {"dontfork": False},
+    "mergeable": {"mergeable": True},
+    "unmergeable": {"mergeable": False},
+}
+
+
+def _advise_flags(mm: MmStruct, start: int, end: int, flags: dict[str, bool]) -> None:
+    khugepaged, version = mm.kernel.khugepaged, mm.kernel.version
+    changed = [vma for vma in mm.vmas_in(start, end) if _differs(vma, flags)]
+    if flags.get("hugepage") and not version.enters_on_change:
+        for vma in mm.vmas_in(start, end):
+            _enter_advised(khugepaged, mm, vma)
+    try:
+        change(mm, start, end, **flags)
+    finally:
+        if changed and version.enters_on_change:
+            for vma in mm.vmas_in(start, end):
+                if vma.hugepage:
+                    khugepaged.enter_vma(mm, vma)
+
+
+def _differs(vma: Vma, flags: dict[str, bool]) -> bool:
+    return any(getattr(vma, name) != value for name, value in flags.items())
+
+
+def _enter_advised(khugepaged: Khugepaged, mm: MmStruct, vma: Vma) -> None:
+    """Register the address space as if the mapping had the advice already."""
+    before = vma.hugepage, vma.nohugepage
+    vma.hugepage, vma.nohugepage = True, False
+    khugepaged.enter_vma(mm, vma)
+    vma.hugepage, vma.nohugepage = before
+
+
+# -- giving memory back ------------------------------------------------------------------------
+
+
+def _dontneed(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_DONTNEED: drop the pages, keep the mapping."""
+    if vma.locked or vma.special:
+        raise refuse(errno.EINVAL)
+    mm.zap(start, end)
+    if not mm.kernel.version.reclaims_page_tables:
+        return
+    for base, first, last in mm.ranges(start, end):
+        if last - first == HPAGE_PMD_NR and isinstance(mm.pmds.get(base), PageTable):
+            mm.drop_table(base)
+
+
+def _free(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_FREE: the kernel may drop the pages until they are written again."""
+    if vma.locked or vma.special or not vma.is_anonymous:
+        raise refuse(errno.EINVAL)
+    for base, first, last in mm.ranges(start, end):
+        table = _table_of(mm, base, first, last, _free_huge)
+        if table is None:
+            continue
+        for index in range(first, last):
+            state = table.states[index]
+            if state & (PRESENT | SWAP) == SWAP and not state & MARKER:
+                mm.clear_entry(table, index)
+        for index, folio in _own_pages(mm, table, first, last):
+            folio.lazyfree = True
+            folio.referenced = False
+            table.states[index] &= ~(YOUNG | DIRTY)
+
+
+def _free_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
+    pmd.folio.lazyfree = True
+    pmd.state &= ~(YOUNG | DIRTY)
+
+
+def _cold(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_COLD: the pages are not in use."""
+    if vma.locked or vma.special:
+        raise refuse(errno.EINVAL)
+    for base, first, last in mm.ranges(start, end):
+        table = _table_of(mm, base, first, last, _cool_huge)
+        if table is not None:
+            _cool(mm, table, first, last)
+
+
+def _cool(mm: MmStruct, table: PageTable, first: int, last: int) -> list[int]:
+    """Make own pages old; returns their entries."""
+    own = []
+    for index, folio in _own_pages(mm, table, first, last):
+        folio.referenced = False
+        table.states[index] &= ~YOUNG
+        own.append(index)
+    return own
+
+
+def _cool_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
+    pmd.state &= ~YOUNG
+    pmd.folio.referenced = False
+
+
+def _table_of(
+    mm: MmStruct,
+    base: int,
+    first: int,
+    last: int,
+    on_huge: Callable[[MmStruct, int, HugePmd], None],
+) -> PageTable | None:
+    """The page table of a range; a huge page is done as a whole, or split when a part is meant."""
+    pmd = mm.pmds.get(base)
+    if not isinstance(pmd, HugePmd):
+        return pmd
+    folio = pmd.folio
+    if folio.is_zero or folio.mapcount != 1:
+        return None
+    if last - first == HPAGE_PMD_NR:
+        on_huge(mm, base, pmd)
+        return None
+    table = mm.split_pmd(base)
+    if table is None or not mm.split_folio(table, folio):
+        return None
+    return table
+
+
+def _own_pages(
+    mm: MmStruct, table: PageTable, first: int, last: int
+) -> list[tuple[int, Folio]]:
+    """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
+    own = []
+    for index in list(table.present(first, last)):
+        folio = mm.folio(table, index)
+        if folio.order:
+            inside = sum(table.objects.get(i) is folio for i in range(first, last))
+            if inside != folio.mapcount or inside < folio.pages:
+                if folio.is_mapped_by_several or not mm.split_folio(table, folio):
+                    continue
+                folio = mm.folio(table, index)
+            own.append((index, folio))
+        elif folio.mapcount == 1:
+            own.append((index, folio))
+    return own
+
+
+# -- swapping out --------------------------------------------------------------------------------
+
+
+def _pageout(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_PAGEOUT: reclaim pages that only this process maps."""
+    if vma.locked or vma.special:
+        raise refuse(errno.EINVAL)
+    for base, first, last in mm.ranges(start, end):
+        table = _table_of(mm, base, first, last, _swap_out_huge)
+        if table is None:
+            continue
+        for index in _cool(mm, table, first, last):
+            if table.states[index] & PRESENT:
+                reclaim(mm, vma, table, index)
+
+
+def reclaim(mm: MmStruct, vma: Vma, table: PageTable, index: int) -> None:
+    """shrink_folio_list() for the page of one entry: drop it, or write it to swap."""
+    kernel, state = mm.kernel, table.states[index]
+    folio = mm.folio(table, index)
+    if folio.pins or folio.locked or not folio.on_lru:
+        return
+    if folio.mapping is not None:
+        _reclaim_cached(folio)
+    elif folio.lazyfree and not state & DIRTY:
+        mm.clear_entry(table, index)
+    elif kernel.memory.swap:
+        kernel.memory.swap -= 1
+        kernel.count("pswpout")
+        mm.clear_entry(table, index)
+        table.states[index] = SWAP | state & UFFD_WP
+
+
+def _reclaim_cached(folio: Folio) -> None:
+    mapping = folio.mapping
+    assert mapping is not None
+    kernel = mapping.kernel
+    if mapping.is_shmem and kernel.memory.swap < folio.pages:
+        return
+    mapping.unmap(folio)
+    if not mapping.is_shmem:
+        mapping.clean(folio)
+        mapping.remove(folio, Absent.SHADOW)
+        return
+    kernel.memory.swap -= folio.pages
+    kernel.count("pswpout", folio.pages)
+    mapping.remove(folio, Absent.SWAPPED)
+
+
+def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
+    """Write a huge page to swap in one piece, where there is swap for it."""
+    kernel, folio = mm.kernel, pmd.folio
+    pmd.state &= ~YOUNG
+    if folio.pins or folio.locked:
+        return
+    if folio.mapping is not None:
+        _reclaim_cached(folio)
+        return
+    if folio.lazyfree and not pmd.state & DIRTY:
+        mm.unmap_huge(base)
+        return
+    if kernel.memory.swap < folio.pages:
+        return
+    kernel.memory.swap -= folio.pages
+    kernel.count("pswpout", folio.pages)
+    kernel.count("thp_swpout")
+    kernel.count_size(folio.order, "swpout")
+    mm.unmap_huge(base)
+    table = mm.take_table(base)
+    table.states[:] = bytes([SWAP | pmd.state & UFFD_WP]) * HPAGE_PMD_NR
+
+
+# -- other advice --------------------------------------------------------------------------------
+
+
+def _remove(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_REMOVE: punch a hole into the file."""
+    if vma.locked or vma.mapping is None:
+        raise refuse(errno.EINVAL)
+    if not vma.shared:
+        raise refuse(errno.EACCES)
+    vma.mapping.punch(vma.page_of(start), vma.page_of(end))
+
+
+def _hwpoison(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_HWPOISON: the pages are taken for broken, and touching them kills."""
+    for _, table, first, last in mm.tables(start, end):
+        for index in list(table.present(first, last)):
+            mm.clear_entry(table, index)
+            table.states[index] = MARKER
+
+
+def _guard(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
+    """MADV_GUARD_INSTALL: touching these pages is a segmentation fault."""
+    if vma.locked or vma.special:
+        raise refuse(errno.EINVAL)
+    anon_vma_prepare(mm, vma)
+    vma.guarded = True
+    mm.zap(start, end)
+    for base, first, last in mm.ranges(start, end):
+        table = mm.pmds.get(base) or mm.take_table(base)
+        assert isinstance(table, PageTable)
+        table.states[first:last] = bytes([MARKER]) * (last - first)
+
+
+_VISITS: dict[str, _OnMapping] = {
+    "dontneed": _dontneed,
+    "free": _free,
+    "cold": _cold,
+    "pageout": _pageout,
+    "collapse": madvise_collapse,
+    "remove": _remove,
+    "hwpoison": _hwpoison,
+    "guard": _guard,
+}
+
+ADVICE = (*_FLAGS, *_VISITS)
+"""All kinds, by the name after MADV_ in small letters."""

@@ -1,0 +1,144 @@
+"""Physical memory: nodes, and which pages and blocks of them are free.
+
+Modelled after mm/page_alloc.c as far as collapsing depends on it: whether a block is found, where,
+and whether memory had to be compacted for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, Folio
+
+_FIRST_PFN = 0x100000
+_NODE_SHIFT = 30
+"""Page numbers of a node: 1 << 30 of them."""
+
+LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
+
+
+def node_of(pfn: int) -> int:
+    """page_to_nid()."""
+    return pfn >> _NODE_SHIFT
+
+
+@dataclass
+class Fragmentation:
+    """What is left of large blocks in memory that is fragmented."""
+
+    order: int = HPAGE_PMD_ORDER
+    """Blocks from this order on are scarce."""
+
+    ready: int = 0
+    """Free blocks."""
+
+    compactable: int = 0
+    """Blocks that compaction can make."""
+
+    def take(self, order: int, *, compact: bool) -> bool:
+        if order < self.order:
+            return True
+        if self.ready:
+            self.ready -= 1
+        elif compact and self.compactable:
+            self.compactable -= 1
+        else:
+            return False
+        return True
+
+
+class _Node:
+    """One node's page numbers."""
+
+    def __init__(self, number: int) -> None:
+        self._next = (number << _NODE_SHIFT) + _FIRST_PFN
+        self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self.used = 0
+
+    def take(self, order: int) -> int:
+        """The first page of a block that nobody has."""
+        free = self._free[order]
+        if free:
+            return free.pop()
+        if order == HPAGE_PMD_ORDER:
+            self._next += HPAGE_PMD_NR
+            return self._next - HPAGE_PMD_NR
+        block = self.take(order + 1)
+        free.append(block + (1 << order))
+        return block
+
+    def give(self, pfn: int, order: int) -> None:
+        self._free[order].append(pfn)
+
+
+class PhysicalMemory:
+    """All nodes."""
+
+    def __init__(self, nodes: int = 1) -> None:
+        self.resize(nodes)
+        self.limit: int | None = None
+        """Pages that a node has; None for as many as are asked for."""
+
+        self.fragmentation: Fragmentation | None = None
+        self.swap = 0
+        """Free pages of swap space."""
+
+        self.reclaims_locally = False
+        """vm.zone_reclaim_mode: memory is not collapsed across far nodes."""
+
+    def resize(self, nodes: int, distance: int = REMOTE_DISTANCE) -> None:
+        """Have so many nodes, equally far from each other."""
+        self._nodes = [_Node(number) for number in range(nodes)]
+        self.distances = [
+            [LOCAL_DISTANCE if a == b else distance for b in range(nodes)] for a in range(nodes)
+        ]
+
+    @property
+    def nodes(self) -> int:
+        return len(self._nodes)
+
+    @property
+    def pages_used(self) -> int:
+        return sum(node.used for node in self._nodes)
+
+    def reserve(self, pages: int, node: int) -> bool:
+        """Count so many pages as used; False when there are not as many."""
+        taken = self._nodes[node]
+        if self.limit is not None and taken.used + pages > self.limit:
+            return False
+        taken.used += pages
+        return True
+
+    def release(self, pages: int, node: int) -> None:
+        """They are free again."""
+        self._nodes[node].used -= pages
+
+    def take_frames(self, node: int) -> int:
+        """The first of 512 page numbers for the pages of one page table."""
+        return self._nodes[node].take(HPAGE_PMD_ORDER)
+
+    def give_frames(self, frames: int) -> None:
+        self._nodes[node_of(frames)].give(frames, HPAGE_PMD_ORDER)
+
+    def allocate(self, order: int = 0, node: int = 0, *, compact: bool = True) -> Folio | None:
+        """A folio; None when there is no block for it.
+
+        compact: direct reclaim and compaction may help.
+        """
+        pages = 1 << order
+        if not self.reserve(pages, node):
+            return None
+        scarce = self.fragmentation
+        if scarce is not None and not scarce.take(order, compact=compact):
+            self.release(pages, node)
+            return None
+        return Folio(self._nodes[node].take(order), order)
+
+    def free(self, folio: Folio) -> None:
+        """Take back a folio that nobody refers to any more."""
+        node = self._nodes[node_of(folio.pfn)]
+        node.used -= folio.pages
+        node.give(folio.pfn, folio.order)
+        if self.fragmentation is not None and folio.order >= self.fragmentation.order:
+            self.fragmentation.ready += 1

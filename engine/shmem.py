@@ -1,0 +1,72 @@
+"""Shared memory: where its pages come from (mm/shmem.c)."""
+
+from __future__ import annotations
+
+from engine.filemap import Absent, AddressSpace
+from engine.folio import HPAGE_PMD_ORDER, Folio
+from engine.mm import MmStruct
+from engine.signals import BusError
+from engine.thp import Purpose
+from engine.vma import Vma
+
+
+def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset: int) -> Folio:
+    """shmem_get_folio(): a page of the file, made or swapped in when it is not there.
+
+    Raises BusError when there is no memory.
+    """
+    found = mapping.pages.get(offset)
+    if isinstance(found, Folio):
+        return found
+    if found is Absent.SWAPPED:
+        return _swap_in(mm, mapping, offset)
+    orders = (
+        mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
+        if vma is not None
+        else 0
+    )
+    return _allocate(mm, mapping, offset, orders)
+
+
+def _swap_in(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:
+    kernel = mm.kernel
+    folio = _charged(mm, 0)
+    if folio is None:
+        raise BusError
+    kernel.count("pgmajfault")
+    kernel.count("pswpin")
+    kernel.memory.swap += 1
+    folio.dirty = True
+    mapping.add(folio, offset)
+    return folio
+
+
+def _allocate(mm: MmStruct, mapping: AddressSpace, offset: int, orders: int) -> Folio:
+    """shmem_alloc_and_add_folio(): the largest that is allowed and fits."""
+    kernel = mm.kernel
+    for order in reversed(range(HPAGE_PMD_ORDER + 1)):
+        if order and not orders >> order & 1:
+            continue
+        first = offset & -(1 << order)
+        if any(mapping.entries(first, first + (1 << order))):
+            continue
+        folio = _charged(mm, order)
+        if order == HPAGE_PMD_ORDER:
+            kernel.count("thp_file_alloc" if folio is not None else "thp_file_fallback")
+        if order:
+            kernel.count_size(order, "shmem_alloc" if folio is not None else "shmem_fallback")
+        if folio is not None:
+            folio.dirty = True
+            mapping.add(folio, first)
+            return folio
+    raise BusError
+
+
+def _charged(mm: MmStruct, order: int) -> Folio | None:
+    """A folio for the page cache, charged to the cgroup of who asks."""
+    kernel = mm.kernel
+    folio = kernel.memory.allocate(order, mm.node)
+    if folio is not None and not kernel.charge(folio, mm):
+        kernel.memory.free(folio)
+        return None
+    return folio

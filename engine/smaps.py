@@ -1,0 +1,148 @@
+"""How a mapping is filled: smap_gather_stats() in fs/proc/task_mmu.c.  All sizes in kB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from engine.filemap import Absent
+from engine.folio import PAGE_SIZE, Folio
+from engine.mm import MmStruct
+from engine.page_table import (
+    DIRTY,
+    OBJECT,
+    PRESENT,
+    YOUNG,
+    ZERO,
+    HugePmd,
+    PageTable,
+    classes,
+    states_with,
+)
+from engine.swap import SwapSlot
+from engine.vma import Vma
+
+_PAGE_KB = PAGE_SIZE >> 10
+_PLAIN_YOUNG = classes(dict.fromkeys(states_with(PRESENT | YOUNG | ZERO | OBJECT, 3), 1), 0)
+_PLAIN_DIRTY = classes(dict.fromkeys(states_with(PRESENT | DIRTY | ZERO | OBJECT, 5), 1), 0)
+
+
+@dataclass
+class Usage:
+    """What a mapping holds."""
+
+    rss: int = 0
+    pss: float = 0
+    """Each page divided by how often it is mapped."""
+
+    pss_dirty: float = 0
+    pss_anon: float = 0
+    pss_shmem: float = 0
+    pss_file: float = 0
+    shared_clean: int = 0
+    shared_dirty: int = 0
+    private_clean: int = 0
+    private_dirty: int = 0
+    referenced: int = 0
+    anonymous: int = 0
+    ksm: int = 0
+    lazyfree: int = 0
+    anon_huge: int = 0
+    shmem_huge: int = 0
+    file_huge: int = 0
+    swap: int = 0
+    swap_pss: float = 0
+    pss_locked: float = 0
+
+    def add(self, other: Usage) -> None:
+        """Sum up, as smaps_rollup does."""
+        for name in _NAMES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_NAMES = tuple(field.name for field in fields(Usage))
+
+
+def usage_of(mm: MmStruct, vma: Vma) -> Usage:
+    """Look at all of a mapping."""
+    usage = Usage()
+    for base, first, last in mm.ranges(vma.start, vma.end):
+        pmd = mm.pmds.get(base)
+        if isinstance(pmd, HugePmd):
+            if vma.readable or mm.kernel.version.smaps_sees_unreadable:
+                _add_huge(usage, pmd, last - first)
+        elif pmd is not None:
+            _add_table(usage, pmd, first, last)
+    if vma.mapping is not None and vma.mapping.is_shmem and (vma.shared or not vma.writable):
+        last_page = vma.page_of(vma.end)
+        swapped = sum(
+            entry is Absent.SWAPPED for _, entry in vma.mapping.entries(vma.pgoff, last_page)
+        )
+        usage.swap += swapped * _PAGE_KB
+    if vma.locked:
+        usage.pss_locked = usage.pss
+    return usage
+
+
+def _add_huge(usage: Usage, pmd: HugePmd, pages: int) -> None:
+    folio = pmd.folio
+    if folio.is_zero or not pmd.state & PRESENT:
+        return
+    size = pages * _PAGE_KB
+    if folio.anon:
+        usage.anon_huge += size
+    elif folio.mapping is None or folio.mapping.is_shmem:
+        usage.shmem_huge += size
+    else:
+        usage.file_huge += size
+    _account(usage, folio, 0, size, pmd.state)
+
+
+def _add_table(usage: Usage, table: PageTable, first: int, last: int) -> None:
+    states = table.states[first:last]
+    plain = table.plain(first, last) * _PAGE_KB
+    dirty = states.translate(_PLAIN_DIRTY).count(1) * _PAGE_KB
+    usage.rss += plain
+    usage.pss += plain
+    usage.pss_anon += plain
+    usage.pss_dirty += dirty
+    usage.anonymous += plain
+    usage.private_dirty += dirty
+    usage.private_clean += plain - dirty
+    usage.referenced += states.translate(_PLAIN_YOUNG).count(1) * _PAGE_KB
+    swapped = table.swapped(first, last) * _PAGE_KB
+    usage.swap += swapped
+    usage.swap_pss += swapped
+    for index in table.with_objects(first, last):
+        found, state = table.objects[index], table.states[index]
+        if isinstance(found, SwapSlot):
+            usage.swap += _PAGE_KB
+            usage.swap_pss += _PAGE_KB / found.count
+        elif state & PRESENT:
+            _account(usage, found, table.pages.get(index, 0), _PAGE_KB, state)
+
+
+def _account(usage: Usage, folio: Folio, page: int, size: int, state: int) -> None:
+    """smaps_account()."""
+    dirty = bool(state & DIRTY) or folio.dirty
+    mapped = max(1, folio.page_mapcount(page))
+    if folio.anon:
+        usage.anonymous += size
+        usage.pss_anon += size / mapped
+        if folio.lazyfree and not dirty:
+            usage.lazyfree += size
+        if folio.merged:
+            usage.ksm += size
+    elif folio.mapping is None or folio.mapping.is_shmem:
+        usage.pss_shmem += size / mapped
+    else:
+        usage.pss_file += size / mapped
+    if state & YOUNG or folio.referenced:
+        usage.referenced += size
+    usage.rss += size
+    usage.pss += size / mapped
+    if dirty:
+        usage.pss_dirty += size / mapped
+    kind = ("shared" if mapped > 1 else "private") + ("_dirty" if dirty else "_clean")
+    setattr(usage, kind, getattr(usage, kind) + size)
+
+
