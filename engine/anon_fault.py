@@ -276,4 +276,3 @@ def swap_fault(mm: MmStruct, vma: Vma, table: PageTable, index: int, *, write: b
     kernel.put_swap(slot)
     if folio.mapcount == 1 and not folio.swapcache:
         table.states[index] |= alone
-

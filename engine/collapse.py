@@ -484,9 +484,7 @@ def _swapin(
     return result
 
 
-def _isolate(
-    cc: CollapseControl, vma: Vma, table: PageTable, first: int, order: int
-) -> ScanResult:
+def _isolate(cc: CollapseControl, vma: Vma, table: PageTable, first: int, order: int) -> ScanResult:
     """__collapse_huge_page_isolate(): the same checks again, with the pages held."""
     limits = limits_of(cc, vma, order)
     kinds = table.states[first : first + (1 << order)].translate(_CLASSES)
@@ -580,5 +578,3 @@ def _install(
         return
     for page in range(folio.pages):
         mm.map_folio(table, first + page, folio, state, page)
-
-

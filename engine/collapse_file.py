@@ -17,8 +17,8 @@ from engine.memory import node_of
 from engine.mm import MmStruct
 from engine.page_table import PRESENT, WRITE, YOUNG, HugePmd, PageTable
 from engine.scan_result import ScanResult
-from engine.signals import BusError
 from engine.shmem import shmem_get_folio
+from engine.signals import BusError
 from engine.thp import PMD, Purpose
 from engine.tracepoints import NO_PFN
 from engine.vma import Vma
@@ -202,9 +202,7 @@ def _gather(cc: CollapseControl, mm: MmStruct, work: _Replacement) -> ScanResult
     return _R.SUCCEED
 
 
-def _read_in(
-    cc: CollapseControl, mm: MmStruct, mapping: AddressSpace, index: int
-) -> Folio | None:
+def _read_in(cc: CollapseControl, mm: MmStruct, mapping: AddressSpace, index: int) -> Folio | None:
     try:
         if mapping.is_shmem:
             return shmem_get_folio(mm, None, mapping, index)

@@ -23,9 +23,7 @@ def touch(mm: MmStruct, start: int, end: int, *, write: bool) -> None:
                 file_fault.touch(mm, vma, base, first, last, write=write)
 
 
-def _accessed(
-    mm: MmStruct, start: int, end: int, *, write: bool
-) -> Iterator[tuple[Vma, int, int]]:
+def _accessed(mm: MmStruct, start: int, end: int, *, write: bool) -> Iterator[tuple[Vma, int, int]]:
     """The parts of [start, end) by mapping, as far as they may be accessed."""
     at = start
     while at < end:

@@ -17,8 +17,8 @@ from engine.page_table import (
     HugePmd,
     PageTable,
 )
-from engine.signals import BusError
 from engine.shmem import shmem_get_folio
+from engine.signals import BusError
 from engine.thp import Purpose
 from engine.vma import Vma
 
@@ -114,9 +114,7 @@ def read_page(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:
     return folio
 
 
-def _finish(
-    mm: MmStruct, vma: Vma, base: int, index: int, folio: Folio, *, write: bool
-) -> None:
+def _finish(mm: MmStruct, vma: Vma, base: int, index: int, folio: Folio, *, write: bool) -> None:
     """finish_fault(): map a folio, as a whole when that is possible."""
     state = _state(vma, write=write)
     if _set_pmd(mm, vma, base, folio, state):

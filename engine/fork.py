@@ -101,5 +101,3 @@ def _copy_swap(table: PageTable, copy: PageTable, index: int) -> None:
     for one in (table, copy):
         one.objects[index] = slot
         one.states[index] = SWAP | OBJECT
-
-

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from engine.fork import dup_mmap
 from engine.kernel import Kernel
 from engine.mm import MmStruct
 from engine.scheduler import Scheduler, Thread
@@ -140,7 +141,7 @@ class Machine:
     def fork(self, parent: Process) -> Process:
         """fork(2)."""
         child = self.spawn(parent.comm)
-        parent.mm.fork(child.mm)
+        dup_mmap(parent.mm, child.mm)
         return child
 
     def exit(self, process: Process) -> None:

@@ -166,9 +166,7 @@ def _table_of(
     return table
 
 
-def _own_pages(
-    mm: MmStruct, table: PageTable, first: int, last: int
-) -> list[tuple[int, Folio]]:
+def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tuple[int, Folio]]:
     """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
     own = []
     for index in list(table.present(first, last)):

@@ -19,8 +19,8 @@ from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
 from engine.memory import node_of
 from engine.page_table import (
     DIRTY,
-    WRITE,
     OBJECT,
+    WRITE,
     ZERO_PAGE,
     HugePmd,
     PageTable,
@@ -348,4 +348,8 @@ class MmStruct:
 def _mapped_counter(folio: Folio) -> str:
     if folio.anon:
         return "nr_anon_transparent_hugepages"
-    return "nr_shmem_pmdmapped" if folio.mapping is None or folio.mapping.is_shmem else "nr_file_pmdmapped"
+    return (
+        "nr_shmem_pmdmapped"
+        if folio.mapping is None or folio.mapping.is_shmem
+        else "nr_file_pmdmapped"
+    )

@@ -55,8 +55,8 @@ def states_with(bits: int, value: int | None = None) -> list[int]:
     return [state for state in range(256) if state & bits == wanted]
 
 
-_IS_PLAIN = classes({s: 1 for s in states_with(PRESENT | ZERO | OBJECT, PRESENT)}, 0)
-_HAS_OBJECT = classes({s: 1 for s in states_with(OBJECT)}, 0)
+_IS_PLAIN = classes(dict.fromkeys(states_with(PRESENT | ZERO | OBJECT, PRESENT), 1), 0)
+_HAS_OBJECT = classes(dict.fromkeys(states_with(OBJECT), 1), 0)
 _IS_SWAP = classes({SWAP: 1, SWAP | UFFD_WP: 1}, 0)
 _CLEARED = {
     bits: bytes(s & ~bits if s & PRESENT else s for s in range(256))

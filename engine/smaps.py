@@ -144,5 +144,3 @@ def _account(usage: Usage, folio: Folio, page: int, size: int, state: int) -> No
         usage.pss_dirty += size / mapped
     kind = ("shared" if mapped > 1 else "private") + ("_dirty" if dirty else "_clean")
     setattr(usage, kind, getattr(usage, kind) + size)
-
-

@@ -239,5 +239,3 @@ def _within_size(mapping: AddressSpace, index: int, orders: int) -> int:
         if orders >> order & 1 and end <= mapping.size:
             fitting |= 1 << order
     return fitting
-
-

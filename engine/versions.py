@@ -80,7 +80,7 @@ class EngineVersion:
     """A page that is swapped in is writable where the mapping is."""
 
     reuses_large: bool
-    """A write to a large folio that others mapped once, and nobody else does now, copies nothing."""
+    """A write to a large folio copies nothing when those who shared it are gone."""
 
     huge_zero_becomes_huge: bool
     """A write to the huge page of zeroes makes a huge page."""

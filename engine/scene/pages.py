@@ -74,4 +74,5 @@ def merge(mm: MmStruct, start: int, end: int) -> None:
                 kept, folio.merged = folio, True
                 table.states[index] = state
             else:
-                mm.replace(table, index, kept, state & ~OBJECT)
+                mm.clear_entry(table, index)
+                mm.map_folio(table, index, kept, state & ~OBJECT)

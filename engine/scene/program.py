@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from engine import fault
 from engine.filemap import AddressSpace, FileKind
 from engine.folio import PAGE_SIZE
@@ -22,9 +24,11 @@ _VDSO = (0x7FFF65B4C000, 0x7FFF65B50000, 0x7FFF65B52000)
 def start_program(mm: MmStruct) -> None:
     """execve(2) of a small static program."""
     file = AddressSpace(mm.kernel, "scene", FileKind.DISK, (_TEXT[-1] - _TEXT[0]) // PAGE_SIZE)
-    for number, (start, end) in enumerate(zip(_TEXT, _TEXT[1:], strict=False)):
+    for number, (start, end) in enumerate(itertools.pairwise(_TEXT)):
         offset = (start - _TEXT[0]) // PAGE_SIZE
-        mmap(mm, start, end - start, file, offset, writable=number >= _RELRO, executable=number == 1)
+        mmap(
+            mm, start, end - start, file, offset, writable=number >= _RELRO, executable=number == 1
+        )
         if number == _RELRO:
             mprotect(mm, start, end, readable=True, writable=False)
     for start, size in (

@@ -349,13 +349,9 @@ WORDS = {
         "large folios); files shared, or private",
         _map,
     ),
-    "write": Word(
-        "write A B", "write to pages", _on_pages(partial(fault.touch, write=True))
-    ),
+    "write": Word("write A B", "write to pages", _on_pages(partial(fault.touch, write=True))),
     "read": Word("read A B", "read from pages", _on_pages(partial(fault.touch, write=False))),
-    "advise": Word(
-        "advise WHAT A B", f"madvise(2): {', '.join(madvise.ADVICE)}", _advise
-    ),
+    "advise": Word("advise WHAT A B", f"madvise(2): {', '.join(madvise.ADVICE)}", _advise),
     "protect": Word("protect RIGHTS A B", "mprotect(2): rw, r or none", _protect),
     "unmap": Word("unmap A B", "munmap(2)", _on_pages(mmap.munmap)),
     "lock": Word("lock A B", "mlock(2)", _on_pages(mmap.mlock)),
@@ -367,7 +363,8 @@ WORDS = {
         _userfaultfd_write_protect,
     ),
     "uffdmissing": Word(
-        "uffdmissing", "register the mapping with userfaultfd(2) for missing pages",
+        "uffdmissing",
+        "register the mapping with userfaultfd(2) for missing pages",
         _userfaultfd_missing,
     ),
     "fork": Word("fork STEP", "a child that takes one step (or is idle), and waits", _fork),
@@ -416,13 +413,13 @@ WORDS = {
     "sync": Word("sync", "write the file back", _sync),
     "drop": Word("drop", "drop what is cached of the file, clean and not mapped", _drop),
     "watch": Word("watch", "note events and counters from here on", _watch),
-    "enter": Word(
-        "enter", "madvise(MADV_HUGEPAGE) on the whole mapping, then khugepaged", _enter
-    ),
+    "enter": Word("enter", "madvise(MADV_HUGEPAGE) on the whole mapping, then khugepaged", _enter),
     "khugepaged": Word(
         "khugepaged", "one round of khugepaged; says how often it was through", _khugepaged
     ),
     "smaps": Word("smaps", "some lines of the mapping's smaps", _smaps),
-    "expect": Word("expect N", "say how many huge pages are mapped, and whether that is N", _expect),
+    "expect": Word(
+        "expect N", "say how many huge pages are mapped, and whether that is N", _expect
+    ),
 }
 """All words, by the first letters of a line."""

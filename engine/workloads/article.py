@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.fault import touch
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE, PAGE_SIZE
+from engine.madvise import madvise
+from engine.mmap import expand, mmap, munmap
 from engine.scheduler import Sleep, Thread
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ _SCAN_SLEEP = 1000
 _MAX_PTES_NONE = 128
 """... and not to make memory huge that is mostly holes."""
 
+_SWAP_PAGES = 1 << 18
 _POOL = 24
 _HEAP_USED, _HEAP_RESERVED = 6, 2
 _DATA = 2
@@ -38,6 +42,7 @@ def begin(machine: Machine) -> None:
     knobs = machine.kernel.thp.khugepaged
     knobs.scan_sleep_millisecs = _SCAN_SLEEP
     knobs.max_ptes_none = _MAX_PTES_NONE
+    machine.kernel.memory.swap = _SWAP_PAGES
     for comm, life in (
         ("postgres", _database),
         ("java", _heap),
@@ -60,31 +65,31 @@ def _pause(machine: Machine, seconds: float) -> Sleep:
 
 def _database(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mm.mmap(_BASE, _ranges(_POOL))
+    mmap(mm, _BASE, _ranges(_POOL))
     while True:
-        mm.write(_BASE, _BASE + _ranges(_POOL))
+        touch(mm, _BASE, _BASE + _ranges(_POOL), write=True)
         yield _pause(machine, 5)
 
 
 def _heap(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mm.mmap(_BASE, _ranges(_HEAP_USED + _HEAP_RESERVED))
+    mmap(mm, _BASE, _ranges(_HEAP_USED + _HEAP_RESERVED))
     used = _BASE + _ranges(_HEAP_USED)
     while True:
-        mm.write(_BASE, used)
+        touch(mm, _BASE, used, write=True)
         yield _pause(machine, 7)
 
 
 def _snapshots(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mm.mmap(_BASE, _ranges(_DATA))
-    mm.write(_BASE, _BASE + _ranges(_DATA))
+    mmap(mm, _BASE, _ranges(_DATA))
+    touch(mm, _BASE, _BASE + _ranges(_DATA), write=True)
     while True:
         yield _pause(machine, 6)
         child = machine.fork(process)
         for base in range(_BASE, _BASE + _ranges(_DATA), HPAGE_PMD_SIZE):
             changed = machine.kernel.random.randrange(20, 200)
-            mm.write(base, base + changed * PAGE_SIZE)
+            touch(mm, base, base + changed * PAGE_SIZE, write=True)
         yield _pause(machine, 9)
         machine.exit(child)
 
@@ -92,27 +97,27 @@ def _snapshots(machine: Machine, process: Process) -> Thread:
 def _growth(machine: Machine, process: Process) -> Thread:
     mm = process.mm
     while True:
-        heap = mm.mmap(_BASE, PAGE_SIZE)
+        heap = mmap(mm, _BASE, PAGE_SIZE)
         for page in range(1, _GROWTH * HPAGE_PMD_NR):
-            mm.write(heap.end - PAGE_SIZE, heap.end)
-            mm.expand(heap, PAGE_SIZE)
+            touch(mm, heap.end - PAGE_SIZE, heap.end, write=True)
+            expand(mm, heap, PAGE_SIZE)
             if page % 256 == 0:
                 yield _pause(machine, 0.5)
-        mm.write(_BASE, heap.end)
+        touch(mm, _BASE, heap.end, write=True)
         yield _pause(machine, 8)
         for base in range(_BASE, _BASE + _ranges(_GROWTH - 1), HPAGE_PMD_SIZE):
-            mm.dontneed(base + 16 * PAGE_SIZE, base + HPAGE_PMD_SIZE)
+            madvise(mm, base + 16 * PAGE_SIZE, base + HPAGE_PMD_SIZE, "dontneed")
         yield _pause(machine, 8)
-        mm.munmap(heap.start, heap.end)
+        munmap(mm, heap.start, heap.end)
 
 
 def _swapped(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mm.mmap(_BASE, _ranges(_CACHE))
+    mmap(mm, _BASE, _ranges(_CACHE))
     end = _BASE + _ranges(_CACHE)
     while True:
-        mm.write(_BASE, end)
+        touch(mm, _BASE, end, write=True)
         yield _pause(machine, 4)
         cold = machine.kernel.random.randrange(80, 300)
-        mm.page_out(end - cold * PAGE_SIZE, end)
+        madvise(mm, end - cold * PAGE_SIZE, end, "pageout")
         yield _pause(machine, 12)

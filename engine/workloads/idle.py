@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.mmap import mmap
+
 if TYPE_CHECKING:
     from engine.machine import Machine
 
@@ -13,4 +15,4 @@ _SMALL = 0x21000
 
 def begin(machine: Machine) -> None:
     for comm in ("init", "sshd", "bash"):
-        machine.spawn(comm).mm.mmap(_HEAP, _SMALL)
+        mmap(machine.spawn(comm).mm, _HEAP, _SMALL)

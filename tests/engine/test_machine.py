@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from engine import Machine
+from engine.fault import touch
 from engine.folio import HPAGE_PMD_SIZE
+from engine.memory import Fragmentation
+from engine.mmap import mmap
 from engine.scan_result import ScanResult
+from engine.smaps import usage_of
 from engine.versions import VERSIONS
 
 SECOND = 1_000_000_000
@@ -52,8 +56,8 @@ def user(machine: Machine, comm: str, *, pages: int = HPAGE_PMD_SIZE) -> Any:
     """A process with one range of small pages that khugepaged knows."""
     machine.thp.fault_allocates = False
     process = machine.spawn(comm)
-    process.mm.mmap(BASE, HPAGE_PMD_SIZE)
-    process.mm.write(BASE, BASE + pages)
+    mmap(process.mm, BASE, HPAGE_PMD_SIZE)
+    touch(process.mm, BASE, BASE + pages, write=True)
     return process
 
 
@@ -150,18 +154,18 @@ def test_limit_acts_in_the_next_round() -> None:
     assert [result for _, result in scanned(machine, 0.5)] == [ScanResult.EXCEED_NONE_PTE]
     machine.thp.khugepaged.max_ptes_none = 511
     assert [result for _, result in scanned(machine, 1)] == [ScanResult.SUCCEED]
-    assert one.mm.usage(one.mm.vmas[0]).huge == 2048
+    assert usage_of(one.mm, one.mm.vmas[0]).anon_huge == 2048
 
 
 def test_no_huge_page_makes_it_wait() -> None:
     machine = idle_machine()
     for comm in ("one", "two", "three"):
         user(machine, comm)
-    machine.kernel.memory.huge_pages_left = 0
+    machine.kernel.memory.fragmentation = Fragmentation()
     results = [result for _, result in scanned(machine, 50)]
     assert results == [ScanResult.ALLOC_HUGE_PAGE_FAIL]
     assert machine.vmstat["thp_collapse_alloc_failed"] == 1
-    machine.kernel.memory.huge_pages_left = None
+    machine.kernel.memory.fragmentation = None
     assert ScanResult.SUCCEED in {result for _, result in scanned(machine, 20)}
 
 
@@ -173,7 +177,7 @@ def test_exit_under_the_cursor() -> None:
     assert [mm for mm, _ in scanned(machine, 0.5)] == [gone.mm.address]
     machine.exit(gone)
     assert {mm for mm, _ in scanned(machine, 5)} == {stays.mm.address}
-    assert gone.mm.address not in machine.kernel.khugepaged.scan.mm_head
+    assert len(machine.kernel.khugepaged.slots) == 1
 
 
 def test_child_is_scanned_too() -> None:
@@ -187,21 +191,21 @@ def test_memory_is_given_back() -> None:
     """A workload may go on for ever."""
     machine = Machine()
     machine.run_until(machine.now + 200 * SECOND)
-    pages = machine.kernel.memory.pages_in_use
+    pages = machine.kernel.memory.pages_used
     machine.run_until(machine.now + 2000 * SECOND)
-    assert machine.kernel.memory.pages_in_use < 2 * pages
+    assert machine.kernel.memory.pages_used < 2 * pages
     assert len(machine.processes) < 10
 
 
 def test_reading_maps_zeroes_until_something_is_written() -> None:
     machine = idle_machine()
     process = machine.spawn("reader")
-    vma = process.mm.mmap(BASE, HPAGE_PMD_SIZE)
-    process.mm.read(BASE, BASE + HPAGE_PMD_SIZE)
+    vma = mmap(process.mm, BASE, HPAGE_PMD_SIZE)
+    touch(process.mm, BASE, BASE + HPAGE_PMD_SIZE, write=False)
     assert [result for _, result in scanned(machine, 0.5)] == [ScanResult.PMD_MAPPED]
-    assert process.mm.usage(vma).rss == 0
+    assert usage_of(process.mm, vma).rss == 0
     assert machine.vmstat["thp_zero_page_alloc"] == 1
-    process.mm.write(BASE, BASE + 4096)
-    assert process.mm.usage(vma).rss == 4
+    touch(process.mm, BASE, BASE + 4096, write=True)
+    assert usage_of(process.mm, vma).rss == 4
     machine.exit(process)
     assert machine.vmstat["nr_anon_transparent_hugepages"] == 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import NoReturn
 
-from tracefs_fuse.cli import mount, unmount
+from tracefs_fuse.cli import mount, scene, unmount
 from tracefs_fuse.cli.problems import Problem
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="example: tracefs-fuse mount /tmp/lab",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (mount, unmount):
+    for command in (mount, unmount, scene):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

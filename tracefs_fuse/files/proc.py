@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from engine import Machine
 from engine.machine import Process
-from engine.vma import Vma, VmaUsage
+from engine.smaps import usage_of
+from engine.thp import Purpose
+from engine.vma import Vma
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.tracing.numbers import refuse
 
@@ -76,8 +78,9 @@ def smaps_text(machine: Machine, process: Process) -> Iterator[str]:
 
 
 def _mapping_text(machine: Machine, process: Process, vma: Vma) -> str:
-    usage: VmaUsage = process.mm.usage(vma)
-    eligible = machine.thp.allowed(vma, process.mm)
+    usage = usage_of(process.mm, vma)
+    thp, version = machine.thp, machine.kernel.version
+    orders = thp.allowable_orders(vma, process.mm, Purpose.SMAPS, thp.smaps_orders)
     size = (vma.end - vma.start) >> 10
     sizes = {
         "Size": size,
@@ -85,31 +88,30 @@ def _mapping_text(machine: Machine, process: Process, vma: Vma) -> str:
         "MMUPageSize": 4,
         "Rss": usage.rss,
         "Pss": usage.pss,
-        "Pss_Dirty": usage.pss,
-        "Shared_Clean": 0,
-        "Shared_Dirty": usage.shared,
-        "Private_Clean": 0,
-        "Private_Dirty": usage.rss - usage.shared,
+        "Pss_Dirty": usage.pss_dirty,
+        "Shared_Clean": usage.shared_clean,
+        "Shared_Dirty": usage.shared_dirty,
+        "Private_Clean": usage.private_clean,
+        "Private_Dirty": usage.private_dirty,
         "Referenced": usage.referenced,
-        "Anonymous": usage.rss,
-        "KSM": 0,
-        "LazyFree": 0,
-        "AnonHugePages": usage.huge,
-        "ShmemPmdMapped": 0,
-        "FilePmdMapped": 0,
+        "Anonymous": usage.anonymous,
+        "KSM": usage.ksm,
+        "LazyFree": usage.lazyfree,
+        "AnonHugePages": usage.anon_huge,
+        "ShmemPmdMapped": usage.shmem_huge,
+        "FilePmdMapped": usage.file_huge,
         "Shared_Hugetlb": 0,
         "Private_Hugetlb": 0,
         "Swap": usage.swap,
-        "SwapPss": usage.swap,
-        "Locked": usage.pss if vma.locked else 0,
+        "SwapPss": usage.swap_pss,
+        "Locked": usage.pss_locked,
     }
     protection = f"r{'w' if vma.writable else '-'}-p"
-    version = machine.kernel.version
     if not version.smaps_ksm:
         del sizes["KSM"]
     lines = [f"{vma.start:x}-{vma.end:x} {protection} 00000000 00:00 0 "]
-    lines += [_line(name, value, " kB") for name, value in sizes.items()]
-    flag = int(eligible)
+    lines += [_line(name, int(value), " kB") for name, value in sizes.items()]
+    flag = int(bool(orders))
     lines.append(
         _line("THPeligible", flag, "") if version.smaps_padded_flag else f"THPeligible:    {flag}"
     )
