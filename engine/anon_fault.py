@@ -148,19 +148,20 @@ def _write_huge(mm: MmStruct, vma: Vma, base: int, pmd: HugePmd) -> PageTable | 
 def _write(mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last: int) -> None:
     anon_vma_prepare(mm, vma)
     states = table.states[first:last]
-    faulting = positions(states.translate(_NEEDS_WRITE_FAULT), 1, first)
-    if not faulting:
+    faults = states.translate(_NEEDS_WRITE_FAULT)
+    count = faults.count(1)
+    if not count:
         table.states[first:last] = states.translate(_WRITTEN)
         return
-    mm.kernel.count("pgfault", len(faulting))
+    mm.kernel.count("pgfault", count)
     orders = mm.kernel.thp.fault_orders(vma, mm)
-    none = states.count(0)
-    if none == len(faulting) and not orders and not table.lent and mm.owns_frame(table, first):
-        mm.charge(none)
+    all_new = count == states.count(0) and not table.lent and mm.owns_frame(table, first)
+    if all_new and not orders:
+        mm.charge(count)
         table.states[first:last] = states.translate(_WRITTEN_NEW)
         return
     table.states[first:last] = states.translate(_WRITTEN)
-    for index in faulting:
+    for index in positions(faults, 1, first):
         if table.states[index]:
             write_fault(mm, vma, table, index)
         elif not (orders and _map_large(mm, vma, base, table, index, orders)):
@@ -169,11 +170,15 @@ def _write(mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last
 
 def _read(mm: MmStruct, vma: Vma, table: PageTable, first: int, last: int) -> None:
     states = table.states[first:last]
-    faulting = positions(states.translate(_NEEDS_READ_FAULT), 1, first)
+    faults = states.translate(_NEEDS_READ_FAULT)
+    count = faults.count(1)
     table.states[first:last] = states.translate(_READ_NEW)
-    if faulting:
-        mm.kernel.count("pgfault", len(faulting))
-    for index in faulting:
+    if not count:
+        return
+    mm.kernel.count("pgfault", count)
+    if count == states.count(0):
+        return
+    for index in positions(faults, 1, first):
         if not table.states[index] & PRESENT:
             swap_fault(mm, vma, table, index, write=False)
 
