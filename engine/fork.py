@@ -42,8 +42,8 @@ def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
 
 
 def _copy_page_range(mm: MmStruct, child: MmStruct, vma: Vma) -> None:
-    for base, first, last in mm.ranges(vma.start, vma.end):
-        pmd = mm.pmds.get(base)
+    for base, pmd, first, last in mm.populated(vma.start, vma.end):
+        table = pmd if isinstance(pmd, PageTable) else None
         if isinstance(pmd, HugePmd):
             if not pmd.folio.anon:
                 continue  # a fault brings it back
@@ -51,14 +51,14 @@ def _copy_page_range(mm: MmStruct, child: MmStruct, vma: Vma) -> None:
                 pmd.state &= ~(WRITE | EXCLUSIVE)
                 child.map_huge(base, pmd.folio, pmd.state & ~(YOUNG | UFFD_WP))
                 continue
-            pmd = mm.split_pmd(base)
-        if pmd is None:
+            table = mm.split_pmd(base)
+        if table is None:
             continue
         copy = child.pmds.get(base) or child.take_table(base)
         assert isinstance(copy, PageTable)
         for index in range(first, last):
-            if pmd.states[index]:
-                _copy_entry(mm, child, vma, pmd, copy, index)
+            if table.states[index]:
+                _copy_entry(mm, child, vma, table, copy, index)
 
 
 def _copy_entry(

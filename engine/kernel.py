@@ -45,14 +45,21 @@ class Kernel:
         )
         self.trace = Tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
+        self.failing: set[str] = set()
+        """What fails when it is tried (fault injection)."""
+
         self.meanwhile: Callable[[str], None] = _nothing
         """Called where a collapse has let go of its locks, with the name of the place."""
 
-        self.failing: set[str] = set()
-        """What fails when it is tried (fault injection): ``xarray``, ``charge``."""
-
         self._huge_zero: Folio | None = None
         self._addresses: set[int] = set()
+
+    def restore(self) -> None:
+        """Let memory be plenty again, and nothing fail."""
+        self.failing.clear()
+        self.meanwhile = _nothing
+        self.memory.limit = self.memory.fragmentation = None
+        self.memory.reclaims_locally = False
 
     # -- counters --------------------------------------------------------------------------
 

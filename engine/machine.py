@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from engine.fork import dup_mmap
@@ -20,6 +22,9 @@ _BOOT = 30_000_000_000
 
 _KHUGEPAGED_PID = 41
 _FIRST_PID = 700
+_ENDLESS = 100_000
+"""Steps after which a round of khugepaged is taken for one without end."""
+
 _STEPS_PER_LOOK = 64
 """Steps between looks at the real clock."""
 
@@ -126,6 +131,25 @@ class Machine:
     def start(self, task: Task, thread: Thread) -> None:
         """Begin a thread of virtual time."""
         self._scheduler.start(task, thread)
+
+    @contextmanager
+    def running(self, task: Task) -> Iterator[None]:
+        """Have a task be the one that runs."""
+        before, self._scheduler.current = self._scheduler.current, task
+        try:
+            yield
+        finally:
+            self._scheduler.current = before
+
+    def khugepaged_round(self) -> None:
+        """Wake khugepaged, and let it work until it rests again."""
+        khugepaged = self.kernel.khugepaged
+        before = khugepaged.sleep
+        khugepaged.hurry()
+        for _ in range(_ENDLESS):
+            if khugepaged.sleep not in (None, before):
+                return
+            self._scheduler.step()
 
     def _migrate_khugepaged(self) -> None:
         self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)

@@ -21,6 +21,7 @@ from engine.page_table import (
     YOUNG,
     HugePmd,
     PageTable,
+    Pmd,
 )
 from engine.vma import Vma
 
@@ -90,8 +91,8 @@ def _dontneed(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     mm.zap(start, end)
     if not mm.kernel.version.reclaims_page_tables:
         return
-    for base, first, last in mm.ranges(start, end):
-        if last - first == HPAGE_PMD_NR and isinstance(mm.pmds.get(base), PageTable):
+    for base, pmd, first, last in mm.populated(start, end):
+        if last - first == HPAGE_PMD_NR and isinstance(pmd, PageTable):
             mm.drop_table(base)
 
 
@@ -99,8 +100,8 @@ def _free(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     """MADV_FREE: the kernel may drop the pages until they are written again."""
     if vma.locked or vma.special or not vma.is_anonymous:
         raise refuse(errno.EINVAL)
-    for base, first, last in mm.ranges(start, end):
-        table = _table_of(mm, base, first, last, _free_huge)
+    for base, pmd, first, last in mm.populated(start, end):
+        table = _table_of(mm, base, pmd, first, last, _free_huge)
         if table is None:
             continue
         for index in range(first, last):
@@ -122,8 +123,8 @@ def _cold(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     """MADV_COLD: the pages are not in use."""
     if vma.locked or vma.special:
         raise refuse(errno.EINVAL)
-    for base, first, last in mm.ranges(start, end):
-        table = _table_of(mm, base, first, last, _cool_huge)
+    for base, pmd, first, last in mm.populated(start, end):
+        table = _table_of(mm, base, pmd, first, last, _cool_huge)
         if table is not None:
             _cool(mm, table, first, last)
 
@@ -146,12 +147,12 @@ def _cool_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
 def _table_of(
     mm: MmStruct,
     base: int,
+    pmd: Pmd,
     first: int,
     last: int,
     on_huge: Callable[[MmStruct, int, HugePmd], None],
 ) -> PageTable | None:
     """The page table of a range; a huge page is done as a whole, or split when a part is meant."""
-    pmd = mm.pmds.get(base)
     if not isinstance(pmd, HugePmd):
         return pmd
     folio = pmd.folio
@@ -190,8 +191,8 @@ def _pageout(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     """MADV_PAGEOUT: reclaim pages that only this process maps."""
     if vma.locked or vma.special:
         raise refuse(errno.EINVAL)
-    for base, first, last in mm.ranges(start, end):
-        table = _table_of(mm, base, first, last, _swap_out_huge)
+    for base, pmd, first, last in mm.populated(start, end):
+        table = _table_of(mm, base, pmd, first, last, _swap_out_huge)
         if table is None:
             continue
         for index in _cool(mm, table, first, last):

@@ -76,6 +76,7 @@ class PhysicalMemory:
     """All nodes."""
 
     def __init__(self, nodes: int = 1) -> None:
+        self._nodes = [_Node(0)]
         self.resize(nodes)
         self.limit: int | None = None
         """Pages that a node has; None for as many as are asked for."""
@@ -88,8 +89,9 @@ class PhysicalMemory:
         """vm.zone_reclaim_mode: memory is not collapsed across far nodes."""
 
     def resize(self, nodes: int, distance: int = REMOTE_DISTANCE) -> None:
-        """Have so many nodes, equally far from each other."""
-        self._nodes = [_Node(number) for number in range(nodes)]
+        """Have at least so many nodes, equally far from each other."""
+        nodes = max(nodes, len(self._nodes))
+        self._nodes += [_Node(number) for number in range(len(self._nodes), nodes)]
         self.distances = [
             [LOCAL_DISTANCE if a == b else distance for b in range(nodes)] for a in range(nodes)
         ]

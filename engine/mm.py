@@ -123,18 +123,27 @@ class MmStruct:
             yield base, low // PAGE_SIZE, high // PAGE_SIZE
             base += HPAGE_PMD_SIZE
 
+    def populated(self, start: int, end: int) -> Iterator[tuple[int, Pmd, int, int]]:
+        """Those of ranges() that have a page table or a huge page, with it."""
+        parts = self.ranges(start, end)
+        if (end - start) // HPAGE_PMD_SIZE > len(self.pmds):
+            bases = sorted(base for base in self.pmds if start - HPAGE_PMD_SIZE < base < end)
+            parts = (next(self.ranges(max(start, b), min(end, b + HPAGE_PMD_SIZE))) for b in bases)
+        for base, first, last in parts:
+            pmd = self.pmds.get(base)
+            if pmd is not None:
+                yield base, pmd, first, last
+
     def has_upper(self, base: int) -> bool:
         """There is a table of PMDs that covers an address."""
         return base >> _UPPER_SHIFT in self.upper
 
     def tables(self, start: int, end: int) -> Iterator[tuple[int, PageTable, int, int]]:
         """The page tables in [start, end) with the part that lies in there, huge pages split."""
-        for base, first, last in self.ranges(start, end):
-            pmd = self.pmds.get(base)
-            if isinstance(pmd, HugePmd):
-                pmd = self.split_pmd(base)
-            if pmd is not None:
-                yield base, pmd, first, last
+        for base, pmd, first, last in self.populated(start, end):
+            table = self.split_pmd(base) if isinstance(pmd, HugePmd) else pmd
+            if table is not None:
+                yield base, table, first, last
 
     # -- page tables -----------------------------------------------------------------------
 
@@ -156,11 +165,12 @@ class MmStruct:
 
     def free_tables(self, start: int, end: int) -> None:
         """free_pgtables(): those of ranges, and of GiB, in which nothing is mapped any more."""
-        for base, _, _ in self.ranges(start, end):
-            if base in self.pmds and not self.vmas_in(base, base + HPAGE_PMD_SIZE):
+        for base, _, _, _ in self.populated(start, end):
+            if not self.vmas_in(base, base + HPAGE_PMD_SIZE):
                 self.drop_table(base)
-        for upper in range(start >> _UPPER_SHIFT, ((end - 1) >> _UPPER_SHIFT) + 1):
-            if not self.vmas_in(upper << _UPPER_SHIFT, (upper + 1) << _UPPER_SHIFT):
+        for upper in list(self.upper):
+            low, high = upper << _UPPER_SHIFT, (upper + 1) << _UPPER_SHIFT
+            if low < end and high > start and not self.vmas_in(low, high):
                 self.upper.discard(upper)
 
     # -- entries ---------------------------------------------------------------------------
@@ -300,15 +310,13 @@ class MmStruct:
 
     def zap(self, start: int, end: int) -> None:
         """zap_page_range_single(): drop what is mapped, keep the page tables."""
-        for base, first, last in self.ranges(start, end):
-            pmd = self.pmds.get(base)
-            if isinstance(pmd, HugePmd):
-                if last - first == HPAGE_PMD_NR:
-                    self.unmap_huge(base)
-                    continue
-                pmd = self.split_pmd(base)
-            if pmd is not None:
-                self.clear_entries(pmd, first, last)
+        for base, pmd, first, last in self.populated(start, end):
+            if isinstance(pmd, HugePmd) and last - first == HPAGE_PMD_NR:
+                self.unmap_huge(base)
+                continue
+            table = self.split_pmd(base) if isinstance(pmd, HugePmd) else pmd
+            if table is not None:
+                self.clear_entries(table, first, last)
 
     def _entry_of(self, address: int, folio: Folio) -> HugePmd | PageTable | None:
         """What maps a folio of a file at an address, when that is so."""

@@ -148,8 +148,7 @@ def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bo
 
 def _write_protect(mm: MmStruct, start: int, end: int, bits: int) -> None:
     """Clear bits of what is mapped; a huge page of which a part is meant is split."""
-    for base, first, last in mm.ranges(start, end):
-        pmd = mm.pmds.get(base)
+    for base, pmd, first, last in mm.populated(start, end):
         if isinstance(pmd, HugePmd) and last - first == HPAGE_PMD_NR:
             pmd.state &= ~bits
             continue
@@ -181,11 +180,10 @@ def mlock(mm: MmStruct, start: int, end: int) -> None:
 def pin(mm: MmStruct, start: int, end: int) -> None:
     """vmsplice(2): hold a reference to each page; missing ones become the page of zeroes."""
     fault.touch(mm, start, end, write=False)
-    for base, first, last in mm.ranges(start, end):
-        pmd = mm.pmds.get(base)
+    for _, pmd, first, last in mm.populated(start, end):
         if isinstance(pmd, HugePmd):
             pmd.folio.pins += last - first
-        elif pmd is not None:
+        else:
             for index in pmd.present(first, last):
                 mm.folio(pmd, index).pins += 1
 
@@ -252,10 +250,11 @@ def mremap(mm: MmStruct, start: int, end: int, target: int) -> None:
 
 def _move_page_tables(mm: MmStruct, start: int, end: int, target: int) -> None:
     """move_page_tables(): by entries, and by whole huge ranges where both ends allow it."""
-    for base, first, last in mm.ranges(start, end):
-        pmd = mm.pmds.get(base)
+    for base, pmd, first, last in mm.populated(start, end):
         to = target + base - start
-        if pmd is not None and last - first == HPAGE_PMD_NR and to % HPAGE_PMD_SIZE == 0:
+        if last - first == HPAGE_PMD_NR and to % HPAGE_PMD_SIZE == 0:
+            if to in mm.pmds:
+                mm.drop_table(to)
             del mm.pmds[base]
             mm.put_pmd(to, pmd)
             continue

@@ -56,7 +56,6 @@ class Scheduler:
     def __init__(self, start: int, idle: TaskLike) -> None:
         self.now = start
         self.current = idle
-        self._idle = idle
         self._due: list[tuple[int, int, int, _Running]] = []
         self._numbers = itertools.count()
 
@@ -83,12 +82,12 @@ class Scheduler:
             return
         moment, _, _, running = heapq.heappop(self._due)
         self.now = max(self.now, moment)
-        self.current = running.task
+        before, self.current = self.current, running.task
         running.turn += 1
         try:
             sleep = next(running.thread, None)
         finally:
-            self.current = self._idle
+            self.current = before
         if sleep is None:
             return
         turn = running.turn

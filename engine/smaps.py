@@ -65,12 +65,11 @@ _NAMES = tuple(field.name for field in fields(Usage))
 def usage_of(mm: MmStruct, vma: Vma) -> Usage:
     """Look at all of a mapping."""
     usage = Usage()
-    for base, first, last in mm.ranges(vma.start, vma.end):
-        pmd = mm.pmds.get(base)
+    for _, pmd, first, last in mm.populated(vma.start, vma.end):
         if isinstance(pmd, HugePmd):
             if vma.readable or mm.kernel.version.smaps_sees_unreadable:
                 _add_huge(usage, pmd, last - first)
-        elif pmd is not None:
+        else:
             _add_table(usage, pmd, first, last)
     if vma.mapping is not None and vma.mapping.is_shmem and (vma.shared or not vma.writable):
         last_page = vma.page_of(vma.end)

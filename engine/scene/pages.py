@@ -53,11 +53,10 @@ def keep(folio: Folio) -> None:
 
 def migrate(mm: MmStruct, start: int, end: int) -> None:
     """try_to_migrate(): in the place of the pages there are migration entries."""
-    for base, first, last in mm.ranges(start, end):
-        pmd = mm.pmds.get(base)
+    for _, pmd, first, last in mm.populated(start, end):
         if isinstance(pmd, HugePmd):
             pmd.state = MIGRATION
-        elif pmd is not None:
+        else:
             for index in list(pmd.present(first, last)):
                 mm.folio(pmd, index)
                 pmd.states[index] = MIGRATION | OBJECT | pmd.states[index] & UFFD_WP

@@ -9,22 +9,18 @@ from functools import partial
 from typing import Any
 
 from engine.filemap import AddressSpace
-from engine.fork import dup_mmap
-from engine.kernel import Kernel
+from engine.machine import Machine, Process
 from engine.mm import MmStruct
 from engine.scene import words
 from engine.scene.program import start_program
 from engine.thp import ORDERS, KhugepagedKnobs
 from engine.tracepoints import TRACEPOINTS
-from engine.versions import VERSIONS
 
 _NEVER_MILLISECONDS = 600_000
 _PAGES_TO_SCAN = 100_000
 _ROUNDS_BEFORE = 2
 """Setting the knobs wakes khugepaged, which forgets who ended meanwhile."""
-
-_ENDLESS = 100_000
-"""Visits after which a round of khugepaged is given up."""
+_LAUNCHER, _PROGRAM = "timeout", "scene"
 
 Event = tuple[str, str, dict[str, Any]]
 """Who it was (``khugepaged`` or ``self``), a tracepoint's name, its arguments by name."""
@@ -44,44 +40,38 @@ class Outcome:
     """Since ``watch``."""
 
 
-class Killed(Exception):
-    """The process got a signal that it did not survive."""
-
-
 class Stage:
-    """A kernel on which one scene is played after the other, each by a process of its own.
+    """A machine on which one scene is played after the other, each by a process of its own.
 
     What outlives a process outlives its scene: files, swap, children that nobody ended.
     """
 
-    def __init__(self, version: str) -> None:
-        """version: a key of VERSIONS."""
-        self.kernel = Kernel(VERSIONS[version], spend=lambda _: None, migrate=lambda: None)
+    def __init__(self, machine: Machine, *, notes: bool = True) -> None:
+        """machine: one whose khugepaged nobody else keeps busy.
+
+        notes: note the events, which then nobody else hears.
+        """
+        self.machine = machine
+        self._notes = notes
+        self.kernel = machine.kernel
         self.files: dict[str, AddressSpace] = {}
         """Those that have a name, by it."""
 
-        self.mm = self.kernel.make_mm()
-        """The process."""
-
-        self._launcher = self.mm
-        """Who started it, and waits for its end."""
-
-        self.child: MmStruct | None = None
-        """Its child, when it has one."""
+        self.child: Process | None = None
+        """The last child of the process."""
 
         self.pages = 0
-        """Pages of its mapping."""
+        """Pages of the mapping."""
 
+        self.swap_is_on = False
         self.meanwhile: dict[str, list[str]] = {}
         """Steps that are taken when a collapse gets to a place."""
 
-        self.swap_is_on = False
         self.outcome = Outcome()
-        self._daemon = self.kernel.khugepaged.run()
-        self._who = "self"
+        self._processes: list[Process] = []
+        """Those that end with the scene; the last one is whose memory it is about."""
+
         self._watched: dict[str, int] | None = None
-        self.kernel.meanwhile = self._interlude
-        self._listen()
 
     def play(self, script: list[str]) -> Outcome:
         """Play a scene; a step that the kernel refuses is noted, and the others go on.
@@ -92,21 +82,22 @@ class Stage:
             words.parse(line)
         self._begin()
         try:
-            for line in script:
-                self._step(line)
-        except Killed:
-            pass
-        self._end()
+            with self.machine.running(self._processes[-1].task):
+                for line in script:
+                    self._step(line)
+        except words.Killed as signal:
+            self.say(f"KILLED {signal}")
+        finally:
+            self._end()
         return self.outcome
 
     # -- before and after ------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._launcher = self._start_process()
-        self.mm = self._start_process()
+        self._processes = [self._start_process(_LAUNCHER), self._start_process(_PROGRAM)]
         self.child = None
         for _ in range(_ROUNDS_BEFORE):
-            self._round()
+            self.machine.khugepaged_round()
         thp = self.kernel.thp
         thp.enabled = "madvise"
         thp.defrag = "madvise"
@@ -127,12 +118,13 @@ class Stage:
         self.outcome = Outcome()
         self._watched = None
         self.meanwhile.clear()
-        self.kernel.khugepaged.enter(self.mm)
+        self.kernel.khugepaged.enter(self._processes[-1].mm)
+        self.kernel.meanwhile = self._interlude
 
-    def _start_process(self) -> MmStruct:
-        mm = self.kernel.make_mm()
-        start_program(mm)
-        return mm
+    def _start_process(self, comm: str) -> Process:
+        process = self.machine.spawn(comm)
+        start_program(process.mm)
+        return process
 
     def _end(self) -> None:
         if self._watched is not None:
@@ -143,14 +135,15 @@ class Stage:
                 if now[name] != before and name.startswith("thp_")
             }
         self._watched = None
-        for mm in (self.mm, self.child, self._launcher):
-            if mm is not None and mm.users:
-                self.kernel.release_mm(mm)
+        self.kernel.restore()
+        for process in (*self._processes, self.child):
+            if process is not None and process.mm.users:
+                self.machine.exit(process)
 
     # -- steps -----------------------------------------------------------------------------
 
     def _step(self, line: str) -> None:
-        refusal = self.refusal(partial(words.do, self, self.mm, line))
+        refusal = self.refusal(partial(words.do, self, self._processes[-1].mm, line))
         if refusal:
             self.say(f"STEP {line}: {refusal}")
 
@@ -166,46 +159,35 @@ class Stage:
     def say(self, text: str) -> None:
         self.outcome.said.append(text)
 
-    def fork(self, mm: MmStruct) -> MmStruct:
-        """fork(2); the last child is the one that ``reap`` ends."""
-        child = self.child = self.kernel.make_mm()
-        dup_mmap(mm, child)
-        return child
+    def process_of(self, mm: MmStruct) -> Process:
+        """Whose an address space is."""
+        return next(p for p in self.machine.processes.values() if p.mm is mm)
 
     def _interlude(self, place: str) -> None:
-        steps = self.meanwhile.pop(place, [])
-        for line in steps:
-            who, self._who = self._who, "self"
-            self._step(line)
-            self._who = who
+        with self.machine.running(self._processes[-1].task):
+            for line in self.meanwhile.pop(place, []):
+                self._step(line)
 
     # -- what is noted ---------------------------------------------------------------------
-
-    def _listen(self) -> None:
-        for name, parameters in TRACEPOINTS.items():
-            if name in self.kernel.version.tracepoints:
-                setattr(self.kernel.trace, name, partial(self._note, name, parameters))
 
     def watch(self) -> None:
         """Note events and counters from here on."""
         self._watched = dict(self.kernel.vmstat)
         self.outcome.events.clear()
+        if self._notes:
+            for name in self.kernel.version.tracepoints:
+                setattr(self.kernel.trace, name, partial(self._note, name, TRACEPOINTS[name]))
 
     def _note(self, name: str, parameters: tuple[str, ...], *arguments: Any) -> None:
-        if self._watched is not None:
-            values = dict(zip(parameters, arguments, strict=True))
-            self.outcome.events.append((self._who, name, values))
+        if self._watched is None:
+            return
+        who = "khugepaged" if self.machine.current.comm == "khugepaged" else "self"
+        values = dict(zip(parameters, arguments, strict=True))
+        self.outcome.events.append((who, name, values))
 
     def round(self) -> None:
         """Wake khugepaged, let it work until it rests, and say how often it was through."""
         knobs = self.kernel.thp.khugepaged
         before = knobs.full_scans
-        self._round()
+        self.machine.khugepaged_round()
         self.say(f"FULL_SCANS +{knobs.full_scans - before}")
-
-    def _round(self) -> None:
-        self._who = "khugepaged"
-        for _, sleep in zip(range(_ENDLESS), self._daemon, strict=False):
-            if sleep.until != 0:
-                break
-        self._who = "self"

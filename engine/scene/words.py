@@ -15,11 +15,13 @@ from engine.memcg import MemCgroup
 from engine.memory import Fragmentation
 from engine.mm import MmStruct, ThpDisabled, refuse
 from engine.scene import pages
+from engine.signals import BusError, SegmentationFault
 from engine.smaps import Usage, usage_of
 from engine.thp import ORDERS, Purpose
 from engine.vma import Vma
 
 if TYPE_CHECKING:
+    from engine.machine import Process
     from engine.scene.stage import Stage
 
 BASE = 0x400000000000
@@ -67,6 +69,19 @@ def do(stage: Stage, mm: MmStruct, line: str) -> None:
     """Take a step.  Raises OSError where the kernel refuses it."""
     word, values = parse(line)
     word.do(stage, mm, *values)
+
+
+class Killed(Exception):
+    """The process got a signal that it did not survive; the text is the signal's name."""
+
+
+def _access(stage: Stage, mm: MmStruct, first: str, last: str, *, write: bool) -> None:
+    try:
+        fault.touch(mm, *_addresses(first, last), write=write)
+    except SegmentationFault:
+        raise Killed("SIGSEGV") from None
+    except BusError:
+        raise Killed("SIGBUS") from None
 
 
 def _addresses(first: str, last: str) -> tuple[int, int]:
@@ -186,30 +201,35 @@ def _remap(stage: Stage, mm: MmStruct, first: str, last: str, target: str) -> No
 
 
 def _fork(stage: Stage, mm: MmStruct, step: str) -> None:
-    child = stage.fork(mm)
+    child = stage.child = stage.machine.fork(stage.process_of(mm))
     if step != "idle":
         _in_child(stage, child, step)
 
 
-def _in_child(stage: Stage, child: MmStruct, step: str) -> None:
-    refusal = stage.refusal(partial(do, stage, child, step))
+def _in_child(stage: Stage, child: Process, step: str) -> None:
+    with stage.machine.running(child.task):
+        try:
+            refusal = stage.refusal(partial(do, stage, child.mm, step))
+        except Killed as signal:
+            refusal = f"KILLED {signal}"
+            stage.machine.exit(child)
     if refusal:
         stage.say(f"CHILD {step}: {refusal}")
 
 
 def _child(stage: Stage, mm: MmStruct, step: str) -> None:
-    if stage.child is None:
+    if stage.child is None or not stage.child.mm.users:
         raise refuse(errno.ESRCH)
     _in_child(stage, stage.child, step)
 
 
 def _reap(stage: Stage, mm: MmStruct) -> None:
-    if stage.child is not None and stage.child.users:
-        stage.kernel.release_mm(stage.child)
+    if stage.child is not None and stage.child.mm.users:
+        stage.machine.exit(stage.child)
 
 
 def _exit(stage: Stage, mm: MmStruct) -> None:
-    stage.kernel.release_mm(mm)
+    stage.machine.exit(stage.process_of(mm))
 
 
 def _thp(stage: Stage, mm: MmStruct, mode: str) -> None:
@@ -349,8 +369,8 @@ WORDS = {
         "large folios); files shared, or private",
         _map,
     ),
-    "write": Word("write A B", "write to pages", _on_pages(partial(fault.touch, write=True))),
-    "read": Word("read A B", "read from pages", _on_pages(partial(fault.touch, write=False))),
+    "write": Word("write A B", "write to pages", partial(_access, write=True)),
+    "read": Word("read A B", "read from pages", partial(_access, write=False)),
     "advise": Word("advise WHAT A B", f"madvise(2): {', '.join(madvise.ADVICE)}", _advise),
     "protect": Word("protect RIGHTS A B", "mprotect(2): rw, r or none", _protect),
     "unmap": Word("unmap A B", "munmap(2)", _on_pages(mmap.munmap)),

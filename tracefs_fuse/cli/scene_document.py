@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from engine import Machine
 from engine.scene import Event, Outcome, Stage
 from engine.tracepoints import NO_PFN
 from tracefs_fuse.tracing.events.huge_memory import STATUS, definitions
@@ -31,7 +32,7 @@ class Player:
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._stage = Stage(version)
+        self._stage = Stage(Machine(version, workload="idle"))
         self._fields = {d.name: {name for _, name in d.fields} for d in definitions(version)}
 
     def play(self, scene: Scene) -> Scene:
