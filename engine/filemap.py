@@ -113,6 +113,17 @@ class AddressSpace:
         folio.mapping = None
         self.kernel.put_folio(folio)
 
+    def open(self, mm: MmStruct) -> None:
+        """A process may map it."""
+        self.mms[mm.address] = mm
+        mm.files.add(self)
+
+    def close(self, mm: MmStruct) -> None:
+        """A process is gone; without one, a file without a name is gone too."""
+        self.mms.pop(mm.address, None)
+        if not self.mms and self.kind is FileKind.MEMFD:
+            self.truncate(0)
+
     def mappings(self) -> Iterator[tuple[MmStruct, Vma]]:
         """i_mmap: all mappings of the file."""
         for mm in list(self.mms.values()):

@@ -34,7 +34,7 @@ def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
         copy.locked = copy.uffd_wp = copy.uffd_missing = False
         child.vmas.append(copy)
         if vma.mapping is not None:
-            vma.mapping.mms[child.address] = child
+            vma.mapping.open(child)
         if vma.anon_vma is not None or vma.is_anonymous:
             _copy_page_range(mm, child, vma)
     if mm.registered:

@@ -174,9 +174,13 @@ class Kernel:
         self.khugepaged.exit(mm)
         for vma in mm.vmas:
             mm.zap(vma.start, vma.end)
-            if vma.mapping is not None:
-                vma.mapping.mms.pop(mm.address, None)
         mm.vmas.clear()
+        for folio in mm.pinned:
+            folio.pins -= 1
+            self.put_folio(folio)
+        mm.pinned.clear()
+        for file in mm.files:
+            file.close(mm)
         for base in list(mm.pmds):
             mm.drop_table(base)
         if not mm.registered:

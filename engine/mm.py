@@ -30,6 +30,7 @@ from engine.swap import SwapSlot
 from engine.vma import Vma
 
 if TYPE_CHECKING:
+    from engine.filemap import AddressSpace
     from engine.kernel import Kernel
     from engine.memcg import MemCgroup
 
@@ -78,6 +79,12 @@ class MmStruct:
         self.thp_disabled = ThpDisabled.NO
         self.locked = False
         """Somebody holds mmap_lock for writing."""
+
+        self.files: set[AddressSpace] = set()
+        """All that it ever mapped."""
+
+        self.pinned: list[Folio] = []
+        """Pages to which it holds a reference of its own, as often as it does."""
 
         self.memcg: MemCgroup | None = None
         self.node = 0

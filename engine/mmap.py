@@ -44,7 +44,7 @@ def mmap(
     if mapping is None:
         pgoff = start // PAGE_SIZE
     else:
-        mapping.mms[mm.address] = mm
+        mapping.open(mm)
     vma = Vma(start, start + size, mapping, pgoff, shared, True, writable, executable)
     vma.accounted = writable and not shared
     insort(mm.vmas, vma, key=_START)
@@ -182,10 +182,13 @@ def pin(mm: MmStruct, start: int, end: int) -> None:
     fault.touch(mm, start, end, write=False)
     for _, pmd, first, last in mm.populated(start, end):
         if isinstance(pmd, HugePmd):
+            mm.pinned += [pmd.folio] * (last - first)
             pmd.folio.pins += last - first
-        else:
-            for index in pmd.present(first, last):
-                mm.folio(pmd, index).pins += 1
+            continue
+        for index in pmd.present(first, last):
+            folio = mm.folio(pmd, index)
+            mm.pinned.append(folio)
+            folio.pins += 1
 
 
 def register_userfaultfd(mm: MmStruct, start: int, end: int, mode: str) -> None:

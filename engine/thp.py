@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.filemap import AddressSpace, FileKind
 from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE
@@ -61,6 +61,21 @@ class KhugepagedKnobs:
     full_scans: int = 0
 
 
+Knobs = tuple[dict[str, Any], dict[str, Any], dict[int, tuple[str, str]]]
+"""Those of their own, those of khugepaged, and ``enabled`` and ``shmem_enabled`` by order."""
+
+_OWN_KNOBS = ("enabled", "defrag", "use_zero_page", "shmem_enabled", "shrink_underused")
+_KHUGEPAGED_KNOBS = (
+    "defrag",
+    "max_ptes_none",
+    "max_ptes_swap",
+    "max_ptes_shared",
+    "pages_to_scan",
+    "scan_sleep_millisecs",
+    "alloc_sleep_millisecs",
+)
+
+
 class TransparentHugepage:
     """``transparent_hugepage/``."""
 
@@ -76,6 +91,21 @@ class TransparentHugepage:
         self.sizes[HPAGE_PMD_ORDER] = SizeKnobs("inherit", "inherit")
         self.fault_allocates = True
         """Page faults may make huge pages; without, only khugepaged does."""
+
+    def save(self) -> Knobs:
+        """What is set, without what is counted."""
+        own = {name: getattr(self, name) for name in _OWN_KNOBS}
+        daemon = {name: getattr(self.khugepaged, name) for name in _KHUGEPAGED_KNOBS}
+        sizes = {order: (size.enabled, size.shmem_enabled) for order, size in self.sizes.items()}
+        return own, daemon, sizes
+
+    def restore(self, knobs: Knobs) -> None:
+        """Set what was saved."""
+        own, daemon, sizes = knobs
+        vars(self).update(own)
+        vars(self.khugepaged).update(daemon)
+        for order, (enabled, shmem_enabled) in sizes.items():
+            self.sizes[order].enabled, self.sizes[order].shmem_enabled = enabled, shmem_enabled
 
     # -- is there anything to do -------------------------------------------------------------
 

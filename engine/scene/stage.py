@@ -6,18 +6,35 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.filemap import AddressSpace
-from engine.machine import Machine, Process
-from engine.mm import MmStruct
+from engine.folio import HPAGE_PMD_ORDER
 from engine.scene import words
 from engine.scene.program import start_program
-from engine.thp import ORDERS, KhugepagedKnobs
+from engine.thp import ORDERS, Knobs
 from engine.tracepoints import TRACEPOINTS
 
+if TYPE_CHECKING:
+    from engine.machine import Machine, Process
+    from engine.mm import MmStruct
+
 _NEVER_MILLISECONDS = 600_000
-_PAGES_TO_SCAN = 100_000
+_DEFAULTS: Knobs = (
+    {"enabled": "madvise", "defrag": "madvise", "shmem_enabled": "advise"},
+    {
+        "defrag": True,
+        "max_ptes_none": 511,
+        "max_ptes_swap": 64,
+        "max_ptes_shared": 256,
+        "pages_to_scan": 100_000,
+        "scan_sleep_millisecs": _NEVER_MILLISECONDS,
+        "alloc_sleep_millisecs": _NEVER_MILLISECONDS,
+    },
+    dict.fromkeys(ORDERS, ("never", "never")) | {HPAGE_PMD_ORDER: ("inherit", "inherit")},
+)
+"""What the knobs are when a scene begins."""
+
 _ROUNDS_BEFORE = 2
 """Setting the knobs wakes khugepaged, which forgets who ended meanwhile."""
 _LAUNCHER, _PROGRAM = "timeout", "scene"
@@ -98,23 +115,7 @@ class Stage:
         self.child = None
         for _ in range(_ROUNDS_BEFORE):
             self.machine.khugepaged_round()
-        thp = self.kernel.thp
-        thp.enabled = "madvise"
-        thp.defrag = "madvise"
-        thp.shmem_enabled = "advise"
-        for order in ORDERS:
-            largest = order == max(ORDERS)
-            thp.sizes[order].enabled = "inherit" if largest else "never"
-            thp.sizes[order].shmem_enabled = "inherit" if largest else "never"
-        counted = thp.khugepaged.pages_collapsed, thp.khugepaged.full_scans
-        knobs = KhugepagedKnobs(
-            pages_to_scan=_PAGES_TO_SCAN,
-            scan_sleep_millisecs=_NEVER_MILLISECONDS,
-            alloc_sleep_millisecs=_NEVER_MILLISECONDS,
-            pages_collapsed=counted[0],
-            full_scans=counted[1],
-        )
-        vars(thp.khugepaged).update(vars(knobs))
+        self.kernel.thp.restore(_DEFAULTS)
         self.outcome = Outcome()
         self._watched = None
         self.meanwhile.clear()

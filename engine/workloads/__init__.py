@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.workloads import article, idle
+from engine.workloads import article, idle, results
 
 if TYPE_CHECKING:
     from engine.machine import Machine
@@ -26,4 +26,7 @@ WORKLOADS = {
         "a server's usual mix, in which every common result is seen", article.begin
     ),
     "idle": Workload("processes that do nothing, and nothing for khugepaged to do", idle.begin),
+    "results": Workload(
+        "every way in which a collapse can end, one after the other", results.begin
+    ),
 }
