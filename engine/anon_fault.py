@@ -6,7 +6,7 @@ of goes on as if it had not been.
 
 from __future__ import annotations
 
-from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE, Folio
+from engine.folio import ALL_PAGES, HPAGE_PMD_ORDER, PAGE_SIZE, Folio
 from engine.mm import MmStruct
 from engine.page_table import (
     DIRTY,
@@ -75,6 +75,9 @@ def touch(mm: MmStruct, vma: Vma, base: int, first: int, last: int, *, write: bo
             return
         table = _write_huge(mm, vma, base, pmd)
         if table is None:
+            written = mm.pmds[base]
+            assert isinstance(written, HugePmd)
+            written.folio.wrote(first, last)
             return
         pmd = table
     if write:
@@ -110,6 +113,7 @@ def _allocate_huge(mm: MmStruct, vma: Vma) -> Folio | None:
     compact = kernel.thp.fault_compacts(vma)
     folio = kernel.memory.allocate(HPAGE_PMD_ORDER, mm.node, compact=compact)
     if folio is not None and kernel.charge(folio, mm):
+        folio.zeroes = ALL_PAGES
         kernel.count_size(HPAGE_PMD_ORDER, "nr_anon")
         kernel.count("thp_fault_alloc")
         kernel.count_size(HPAGE_PMD_ORDER, "anon_fault_alloc")
@@ -150,6 +154,8 @@ def _write(mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last
     states = table.states[first:last]
     faults = states.translate(_NEEDS_WRITE_FAULT)
     count = faults.count(1)
+    if table.objects:
+        _note_written(table, first, last)
     if not count:
         table.states[first:last] = states.translate(_WRITTEN)
         return
@@ -166,6 +172,14 @@ def _write(mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last
             write_fault(mm, vma, table, index)
         elif not (orders and _map_large(mm, vma, base, table, index, orders)):
             mm.map_new_page(table, index, NEW_ANON)
+
+
+def _note_written(table: PageTable, first: int, last: int) -> None:
+    for index in table.with_objects(first, last):
+        folio = table.objects[index]
+        if isinstance(folio, Folio) and folio.zeroes:
+            page = table.pages.get(index, 0)
+            folio.wrote(page, page + 1)
 
 
 def _read(mm: MmStruct, vma: Vma, table: PageTable, first: int, last: int) -> None:

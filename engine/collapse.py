@@ -563,6 +563,18 @@ def _copy_fails(cc: CollapseControl, table: PageTable, start: int, order: int) -
     return any(isinstance(folio, Folio) and folio.poisoned for folio in found)
 
 
+def _zeroes(table: PageTable, first: int, order: int) -> int:
+    """Bits of the pages of a range that are zeroes."""
+    last = first + (1 << order)
+    kinds = table.states[first:last].translate(_CLASSES)
+    found = sum(1 << place for place in positions(kinds, _NONE))
+    for index in table.with_objects(first, last):
+        folio = table.objects[index]
+        if isinstance(folio, Folio) and folio.zeroes >> table.pages.get(index, 0) & 1:
+            found |= 1 << (index - first)
+    return found
+
+
 def _install(
     mm: MmStruct, vma: Vma, table: PageTable, start: int, order: int, folio: Folio
 ) -> None:
@@ -571,6 +583,7 @@ def _install(
     mm.kernel.count_size(order, "nr_anon")
     base = start & -HPAGE_PMD_SIZE
     first = (start - base) // PAGE_SIZE
+    folio.zeroes = _zeroes(table, first, order)
     mm.clear_entries(table, first, first + (1 << order))
     if order == HPAGE_PMD_ORDER:
         mm.drop_table(base)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 HPAGE_PMD_ORDER = 9
 HPAGE_PMD_NR = 1 << HPAGE_PMD_ORDER
+ALL_PAGES = (1 << HPAGE_PMD_NR) - 1
+"""A bit for each page of a huge page."""
+
 PAGE_SIZE = 4096
 HPAGE_PMD_SIZE = HPAGE_PMD_NR * PAGE_SIZE
 
@@ -50,6 +53,7 @@ class Folio:
         "swapcache",
         "uptodate",
         "writeback",
+        "zeroes",
     )
 
     def __init__(self, pfn: int, order: int = 0) -> None:
@@ -77,6 +81,9 @@ class Folio:
 
         self.index = 0
         """Place in the file, in pages."""
+
+        self.zeroes = 0
+        """Of a large folio: bit i says that nobody wrote to page i since it was cleared."""
 
         self.memcg: MemCgroup | None = None
         self.pins = 0
@@ -134,6 +141,11 @@ class Folio:
         if self.page_mapcounts is None:
             return self.mapcount
         return self.page_mapcounts[page] + self.entire_mapcount
+
+    def wrote(self, first: int, last: int) -> None:
+        """Somebody wrote to the pages [first, last)."""
+        if self.zeroes:
+            self.zeroes &= ~(((1 << (last - first)) - 1) << first)
 
     def note_mapping(self, mm: int, page: int | None, by: int) -> None:
         """Count a mapping by an mm, of one page or (None) of the whole, or its end (by = -1)."""

@@ -125,18 +125,11 @@ def _cold(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
         raise refuse(errno.EINVAL)
     for base, pmd, first, last in mm.populated(start, end):
         table = _table_of(mm, base, pmd, first, last, _cool_huge)
-        if table is not None:
-            _cool(mm, table, first, last)
-
-
-def _cool(mm: MmStruct, table: PageTable, first: int, last: int) -> list[int]:
-    """Make own pages old; returns their entries."""
-    own = []
-    for index, folio in _own_pages(mm, table, first, last):
-        folio.referenced = False
-        table.states[index] &= ~YOUNG
-        own.append(index)
-    return own
+        if table is None:
+            continue
+        for index, folio in _own_pages(mm, table, first, last):
+            folio.referenced = False
+            table.states[index] &= ~YOUNG
 
 
 def _cool_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
@@ -195,12 +188,15 @@ def _pageout(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
         table = _table_of(mm, base, pmd, first, last, _swap_out_huge)
         if table is None:
             continue
-        for index in _cool(mm, table, first, last):
+        ages = mm.kernel.version.pageout_ages
+        for index, folio in _own_pages(mm, table, first, last):
             if table.states[index] & PRESENT:
-                reclaim(mm, vma, table, index)
+                table.states[index] &= ~YOUNG if ages else ~0
+                folio.referenced = False
+                reclaim(mm, table, index)
 
 
-def reclaim(mm: MmStruct, vma: Vma, table: PageTable, index: int) -> None:
+def reclaim(mm: MmStruct, table: PageTable, index: int) -> None:
     """shrink_folio_list() for the page of one entry: drop it, or write it to swap."""
     kernel, state = mm.kernel, table.states[index]
     folio = mm.folio(table, index)
@@ -236,7 +232,8 @@ def _reclaim_cached(folio: Folio) -> None:
 def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
     """Write a huge page to swap in one piece, where there is swap for it."""
     kernel, folio = mm.kernel, pmd.folio
-    pmd.state &= ~YOUNG
+    if kernel.version.pageout_ages:
+        pmd.state &= ~YOUNG
     if folio.pins or folio.locked:
         return
     if folio.mapping is not None:

@@ -306,7 +306,12 @@ class MmStruct:
             small = Folio(folio.pfn + page)
             small.memcg, small.lazyfree = folio.memcg, folio.lazyfree
             small.referenced, small.swapcache = folio.referenced, False
-            if page in pages:
+            cleared = self.kernel.version.split_finds_zeroes and folio.zeroes >> page & 1
+            if page in pages and cleared:
+                table.states[pages[page]] = ZERO_PAGE
+                del table.objects[pages[page]]
+                self.kernel.put_folio(small)
+            elif page in pages:
                 small.mapcount = 1
                 table.objects[pages[page]] = small
             else:

@@ -192,7 +192,12 @@ def pin(mm: MmStruct, start: int, end: int) -> None:
 
 
 def register_userfaultfd(mm: MmStruct, start: int, end: int, mode: str) -> None:
-    """UFFDIO_REGISTER for pages that are missing (``missing``) or write-protected (``wp``)."""
+    """UFFDIO_REGISTER for pages that are missing (``missing``) or write-protected (``wp``).
+
+    EBUSY where somebody has done so already.
+    """
+    if any(vma.uffd_armed for vma in mm.vmas_in(start, end)):
+        raise refuse(errno.EBUSY)
     change(mm, start, end, **{f"uffd_{mode}": True})
 
 

@@ -79,6 +79,12 @@ class EngineVersion:
     swapin_restores_write: bool
     """A page that is swapped in is writable where the mapping is."""
 
+    pageout_ages: bool
+    """MADV_PAGEOUT makes pages old that it can't swap out."""
+
+    split_finds_zeroes: bool
+    """Pages of a huge page that is split, and are zeroes, become the page of zeroes."""
+
     reuses_large: bool
     """A write to a large folio copies nothing when those who shared it are gone."""
 
@@ -209,6 +215,8 @@ V6_12 = EngineVersion(
     enters_on_change=False,
     mprotect_restores_write=True,
     swapin_restores_write=True,
+    pageout_ages=False,
+    split_finds_zeroes=True,
     reuses_large=False,
     huge_zero_becomes_huge=False,
     faults_in_sizes=True,
@@ -244,6 +252,8 @@ V6_1 = replace(
     tests_disabled=False,
     protects_across_mappings=False,
     smaps_sees_unreadable=False,
+    pageout_ages=True,
+    split_finds_zeroes=False,
     swapin_restores_write=False,
     faults_in_sizes=False,
     special_never_huge=True,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from typing import NoReturn
 
-from tracefs_fuse.cli import mount, scene, unmount
+from tracefs_fuse.cli import mount, results, scene, unmount
 from tracefs_fuse.cli.problems import Problem
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
@@ -27,12 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="example: tracefs-fuse mount /tmp/lab",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (mount, unmount, scene):
+    for command in (mount, unmount, scene, results):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except Problem as problem:
         print(f"tracefs-fuse: {problem}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return status

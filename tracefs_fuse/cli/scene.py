@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
             raise Problem(
                 f"{options.file} is no JSON document of recorded scenes: nothing to check"
             )
-        return _run_scene(options, text)
+        play_scene(options.kernel or _DEFAULT_KERNEL, script_of(text))
+        return 0
     except UnknownStep as error:
         raise Problem(f"{options.file}: {error}") from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
@@ -77,15 +78,15 @@ def _read(name: str) -> str:
         raise Problem(f"{name} can't be read: {error}") from None
 
 
-def _run_scene(options: argparse.Namespace, text: str) -> int:
-    played = Player(options.kernel or _DEFAULT_KERNEL).play({"script": script_of(text)})
+def play_scene(kernel: str, script: list[str]) -> None:
+    """Play the steps of a scene, and print what came of it."""
+    played = Player(kernel).play({"script": script})
     for line in played["said"]:
         print(line)
     for event in played["events"]:
         print(event_text(event))
     for name, value in played["vmstat"].items():
         print(f"{name} {value:+d}")
-    return 0
 
 
 def _run_document(options: argparse.Namespace, document: dict[str, Any]) -> int:
