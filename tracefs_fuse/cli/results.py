@@ -44,15 +44,15 @@ def run(options: argparse.Namespace) -> int:
         for name, result in names.items():
             _print_line(version.results[result], name, _life(options.kernel, result), width)
         return 0
-    result = names.get(options.name)
-    if result is None:
+    chosen = names.get(options.name)
+    if chosen is None:
         raise Problem(
             f"kernel {options.kernel} has no result {options.name}; "
             f"see: tracefs-fuse results --kernel {options.kernel}"
         )
-    showcase = showcases(version).get(result)
+    showcase = showcases(version).get(chosen)
     if showcase is None:
-        raise Problem(f"{options.name} is in no event: {UNTRACED[result]}")
+        raise Problem(f"{options.name} is in no event: {UNTRACED[chosen]}")
     print(f"# {showcase.life}")
     print("\n".join(showcase.script), end="\n\n")
     play_scene(options.kernel, ["watch", *showcase.script])
