@@ -47,7 +47,7 @@ def test_each_has_a_scene_or_a_reason() -> None:
 def test_manual_has_a_line(result: ScanResult) -> None:
     having = {kernel: v for kernel, v in VERSIONS.items() if result in v.results}
     name = {STATUS[kernel][version.results[result]] for kernel, version in having.items()}
-    numbers = [str(version.results.get(result, "–")) for version in VERSIONS.values()]
+    numbers = [str(version.results.get(result, "-")) for version in VERSIONS.values()]
     showcase = SHOWCASES.get(result)
     scene = f"`{'; '.join(showcase.script)}`" if showcase else "never traced"
     life = showcase.life if showcase else UNTRACED[result]
