@@ -1,22 +1,24 @@
 """``/sys/kernel/mm/transparent_hugepage``: the knobs as text.
 
-Modelled after the sysfs parts of mm/huge_memory.c, mm/khugepaged.c and mm/shmem.c.
+Modelled after the sysfs parts of mm/huge_memory.c, mm/khugepaged.c and mm/shmem.c, and after sysfs
+itself (fs/kernfs/, fs/sysfs/file.c, seq_file).
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
+import os
+import select
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine import Machine
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE
 from engine.thp import ORDERS, SMALLEST_ANON_ORDER, SizeKnobs
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile
-from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.files.node import READABLE, WRITABLE, Directory, File, Node, OpenFile, Request
+from tracefs_fuse.tracing.numbers import parse_switch, parse_unsigned, refuse
 
-_WRITABLE, _READABLE = 0o644, 0o444
 _ENABLED = ("always", "madvise", "never")
 _DEFRAG = ("always", "defer", "defer+madvise", "madvise", "never")
 _SHMEM = ("always", "within_size", "advise", "never", "deny", "force")
@@ -43,82 +45,105 @@ _SHMEM_STATS = ("shmem_alloc", "shmem_fallback", "shmem_fallback_charge")
 _SWAP_STATS = ("swpout", "swpout_fallback", "split", "split_failed")
 _ZSWAP_STATS = ("zswpout", "swpin", "swpin_fallback", "swpin_fallback_charge")
 
+_SPELLINGS = {
+    **dict.fromkeys(("y", "t", "1", "on"), True),
+    **dict.fromkeys(("n", "f", "0", "of"), False),
+}
+"""How a text begins that kstrtobool() takes for a switch."""
+
 
 @dataclass(frozen=True)
-class _Stats:
-    """Names of the files in ``hugepages-SIZE/stats``."""
+class _Sizes:
+    """What came with the folders for sizes."""
 
-    anon: tuple[str, ...]
-    common: tuple[str, ...]
+    anon_stats: tuple[str, ...]
+    """In ``hugepages-SIZE/stats`` of the sizes that anonymous memory can have."""
+
+    common_stats: tuple[str, ...]
+    """... and of all sizes."""
+
+    spellings: Mapping[str, bool]
+    """Of ``shrink_underused``."""
 
 
-_STATS = {
-    "6.12": _Stats(_ANON_STATS, _SWAP_STATS),
-    "6.18": _Stats(_ANON_STATS, (*_ZSWAP_STATS, *_SWAP_STATS)),
-    "7.3": _Stats(
+_SIZES = {
+    "6.12": _Sizes(_ANON_STATS, _SWAP_STATS, _SPELLINGS),
+    "6.18": _Sizes(
+        _ANON_STATS, (*_ZSWAP_STATS, *_SWAP_STATS), {**_SPELLINGS, "e": True, "d": False}
+    ),
+    "7.3": _Sizes(
         (*_ANON_STATS, *_COLLAPSE_STATS),
         (*_ZSWAP_STATS, *_SWAP_STATS, "collapse_alloc", "collapse_alloc_failed"),
+        {**_SPELLINGS, "e": True, "d": False},
     ),
 }
 """6.1 has no folders for sizes."""
 
 
-class _SysfsFile(TextFile):
-    """A file of sysfs, which shows the size of a page."""
-
-    size = PAGE_SIZE
-
-
 def thp_tree(machine: Machine) -> Directory:
     """The folder of a machine's kernel."""
     thp, changed = machine.thp, machine.kernel.khugepaged.start_stop
+    version = machine.kernel.version
+    sizes = _SIZES[version.name] if version.per_size_knobs else None
+
+    def refused(word: str) -> bool:
+        """Whether ``force`` would reach other sizes than the largest alone."""
+        inheriting = [order for order in ORDERS if thp.sizes[order].shmem_enabled == "inherit"]
+        return word == "force" and sizes is not None and inheriting != [HPAGE_PMD_ORDER]
+
     entries: dict[str, Node] = {
         "defrag": _words(thp, "defrag", _DEFRAG),
         "enabled": _words(thp, "enabled", _ENABLED, changed),
-        "hpage_pmd_size": _SysfsFile(_READABLE, lambda: f"{HPAGE_PMD_SIZE}\n"),
+        "hpage_pmd_size": _Attribute(lambda: f"{HPAGE_PMD_SIZE}\n"),
         "khugepaged": _khugepaged_tree(machine),
-        "shmem_enabled": _shmem_enabled(machine),
+        "shmem_enabled": _words(
+            thp, "shmem_enabled", _SHMEM, changed, word_of=_short_word, refused=refused
+        ),
         "use_zero_page": _flag(thp, "use_zero_page"),
     }
-    version = machine.kernel.version
-    if version.per_size_knobs:
-        entries["shrink_underused"] = _switch(thp, "shrink_underused")
+    if sizes is not None:
+        entries["shrink_underused"] = _switch(thp, "shrink_underused", sizes.spellings)
         for order in ORDERS:
             size = (PAGE_SIZE << order) >> 10
-            entries[f"hugepages-{size}kB"] = _size_tree(machine, order, _STATS[version.name])
-    return Directory(entries)
+            entries[f"hugepages-{size}kB"] = _size_tree(machine, order, sizes)
+    return _Folder(entries)
 
 
-def _size_tree(machine: Machine, order: int, stats: _Stats) -> Directory:
-    knobs = machine.thp.sizes[order]
-    changed = machine.kernel.khugepaged.start_stop
-    names = [*_SHMEM_STATS, *stats.common]
+def _size_tree(machine: Machine, order: int, sizes: _Sizes) -> Directory:
+    thp, changed = machine.thp, machine.kernel.khugepaged.start_stop
+    knobs = thp.sizes[order]
+
+    def refused(word: str) -> bool:
+        """Whether ``force`` is on, which only the largest size may inherit."""
+        return word == "inherit" and thp.shmem_enabled == "force" and order != HPAGE_PMD_ORDER
+
+    names = [*_SHMEM_STATS, *sizes.common_stats]
     entries: dict[str, Node] = {
-        "shmem_enabled": _words(knobs, "shmem_enabled", _SIZE_SHMEM, changed)
+        "shmem_enabled": _words(knobs, "shmem_enabled", _SIZE_SHMEM, changed, refused=refused)
     }
     if order >= SMALLEST_ANON_ORDER:
-        names += stats.anon
+        names += sizes.anon_stats
         entries["enabled"] = _words(knobs, "enabled", _SIZE_ENABLED, changed)
-    entries["stats"] = Directory({name: _stat(knobs, name) for name in sorted(names)})
-    return Directory(dict(sorted(entries.items())))
+    entries["stats"] = _Folder({name: _stat(knobs, name) for name in names})
+    return _Folder(entries)
 
 
-def _stat(knobs: SizeKnobs, name: str) -> TextFile:
-    return _SysfsFile(_READABLE, lambda: f"{knobs.stats.get(name, 0)}\n")
+def _stat(knobs: SizeKnobs, name: str) -> _Attribute:
+    return _Attribute(lambda: f"{knobs.stats.get(name, 0)}\n")
 
 
 def _khugepaged_tree(machine: Machine) -> Directory:
     knobs = machine.thp.khugepaged
     hurry = machine.kernel.khugepaged.hurry
-    return Directory(
+    return _Folder(
         {
             "alloc_sleep_millisecs": _number(knobs, "alloc_sleep_millisecs", 0, _UINT_MAX, hurry),
             "defrag": _flag(knobs, "defrag"),
-            "full_scans": _SysfsFile(_READABLE, lambda: f"{knobs.full_scans}\n"),
+            "full_scans": _Attribute(lambda: f"{knobs.full_scans}\n"),
             "max_ptes_none": _number(knobs, "max_ptes_none", 0, _MAX_PTES),
             "max_ptes_shared": _number(knobs, "max_ptes_shared", 0, _MAX_PTES),
             "max_ptes_swap": _number(knobs, "max_ptes_swap", 0, _MAX_PTES),
-            "pages_collapsed": _SysfsFile(_READABLE, lambda: f"{knobs.pages_collapsed}\n"),
+            "pages_collapsed": _Attribute(lambda: f"{knobs.pages_collapsed}\n"),
             "pages_to_scan": _number(knobs, "pages_to_scan", 1, _UINT_MAX),
             "scan_sleep_millisecs": _number(knobs, "scan_sleep_millisecs", 0, _UINT_MAX, hurry),
         }
@@ -132,98 +157,167 @@ def _nothing() -> None:
     """What most knobs do when they are written: nothing besides."""
 
 
-def _knob(show: Callable[[], str], store: Callable[[str], None]) -> TextFile:
-    def stored(request: Request, data: bytes) -> None:
-        text = data.partition(b"\0")[0].decode("latin-1")
-        if data:
-            store(text.removesuffix("\n"))
+def _text(data: bytes) -> str:
+    """What was written, as a string of C."""
+    return data.partition(b"\0")[0].decode("latin-1")
 
-    return _SysfsFile(_WRITABLE, show, stored)
+
+def _word(data: bytes) -> str:
+    """sysfs_streq(): a newline at the end does not count."""
+    return _text(data).removesuffix("\n")
+
+
+def _short_word(data: bytes) -> str:
+    """A word in a small buffer; EINVAL for more.  A newline does not count as the last byte."""
+    if len(data) > _MAX_SHMEM_WRITE:
+        raise refuse(errno.EINVAL)
+    return _text(data.removesuffix(b"\n"))
 
 
 def _words(
-    knobs: Any, name: str, words: Sequence[str], changed: Callable[[], None] = _nothing
-) -> TextFile:
-    """One of some words; the one in force is shown in brackets."""
+    knobs: Any,
+    name: str,
+    words: Sequence[str],
+    changed: Callable[[], None] = _nothing,
+    *,
+    word_of: Callable[[bytes], str] = _word,
+    refused: Callable[[str], bool] = lambda word: False,
+) -> _Attribute:
+    """One of some words; the one in force is shown in brackets.
+
+    refused: says of a known word whether it can't be set now, which is EINVAL too.
+    """
 
     def show() -> str:
         active = getattr(knobs, name)
         return " ".join(f"[{word}]" if word == active else word for word in words) + "\n"
 
-    def store(text: str) -> None:
-        if text not in words:
+    def store(data: bytes) -> None:
+        word = word_of(data)
+        if word not in words or refused(word):
             raise refuse(errno.EINVAL)
-        setattr(knobs, name, text)
+        setattr(knobs, name, word)
         changed()
 
-    return _knob(show, store)
-
-
-def _parsed(text: str, error: int) -> int:
-    """A decimal number with an optional plus."""
-    digits = text.removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()):
-        raise refuse(errno.EINVAL)
-    try:
-        return parse_unsigned(digits)
-    except OSError:
-        raise refuse(error) from None
+    return _Attribute(show, store)
 
 
 def _number(
     knobs: Any, name: str, low: int, high: int, changed: Callable[[], None] = _nothing
-) -> TextFile:
-    """A number in a range; EINVAL outside of it."""
+) -> _Attribute:
+    """A number in a range; EINVAL for anything else."""
 
-    def store(text: str) -> None:
-        value = _parsed(text, errno.EINVAL)
+    def store(data: bytes) -> None:
+        try:
+            value = parse_unsigned(_text(data))
+        except OSError:
+            raise refuse(errno.EINVAL) from None
         if not low <= value <= high:
             raise refuse(errno.EINVAL)
         setattr(knobs, name, value)
         changed()
 
-    return _knob(lambda: f"{getattr(knobs, name)}\n", store)
+    return _Attribute(lambda: f"{getattr(knobs, name)}\n", store)
 
 
-def _flag(knobs: Any, name: str) -> TextFile:
+def _flag(knobs: Any, name: str) -> _Attribute:
     """0 or 1; a number that fits nowhere is ERANGE."""
 
-    def store(text: str) -> None:
-        value = _parsed(text, errno.ERANGE)
-        if value > 1:
-            raise refuse(errno.EINVAL)
-        setattr(knobs, name, bool(value))
+    def store(data: bytes) -> None:
+        setattr(knobs, name, parse_switch(_text(data)))
 
-    return _knob(lambda: f"{int(getattr(knobs, name))}\n", store)
+    return _Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
 
 
-def _switch(knobs: Any, name: str) -> TextFile:
-    """A switch in any of the spellings of kstrtobool()."""
-    spellings: dict[bool, Iterable[str]] = {True: "yYtT1", False: "nNfF0"}
+def _switch(knobs: Any, name: str, spellings: Mapping[str, bool]) -> _Attribute:
+    """A switch in any of the spellings, which may go on as they like."""
 
-    def store(text: str) -> None:
-        for value, letters in spellings.items():
-            if text[:1] in tuple(letters) or text[:2].lower() == ("on" if value else "of"):
+    def store(data: bytes) -> None:
+        text = _text(data).lower()
+        for spelling, value in spellings.items():
+            if text.startswith(spelling):
                 setattr(knobs, name, value)
                 return
         raise refuse(errno.EINVAL)
 
-    return _knob(lambda: f"{int(getattr(knobs, name))}\n", store)
+    return _Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
 
 
-def _shmem_enabled(machine: Machine) -> TextFile:
-    """``shmem_enabled``: ``force`` only while no size but the largest has a say."""
-    thp = machine.thp
-    plain = _words(thp, "shmem_enabled", _SHMEM, machine.kernel.khugepaged.start_stop)
+# -- sysfs ---------------------------------------------------------------------------------
 
-    def store(request: Request, data: bytes) -> int | None:
-        if len(data) > _MAX_SHMEM_WRITE:
-            raise refuse(errno.EINVAL)
-        inheriting = [o for o in ORDERS if thp.sizes[o].shmem_enabled == "inherit"]
-        forced = data.removesuffix(b"\n") == b"force"
-        if forced and machine.kernel.version.per_size_knobs and inheriting != [HPAGE_PMD_ORDER]:
-            raise refuse(errno.EINVAL)
-        assert plain.store is not None
-        return plain.store(request, data)
+_READABLE, _WRITABLE = 0o444, 0o222
+_NEEDED = {
+    os.O_RDONLY: (_READABLE,),
+    os.O_WRONLY: (_WRITABLE,),
+    os.O_RDWR: (_READABLE, _WRITABLE),
+}
+"""Of which permission bits some must be set."""
 
-    return _SysfsFile(_WRITABLE, plain.show, store)
+_NEWS = select.POLLERR | select.POLLPRI
+_MASK_64 = (1 << 64) - 1
+_GOLDEN_RATIO = 0x61C8864680B583EB
+
+
+class _Folder(Directory):
+    """A folder of sysfs, which lists its entries by the hashes of their names."""
+
+    def __init__(self, entries: Mapping[str, Node]) -> None:
+        super().__init__(dict(sorted(entries.items(), key=lambda entry: _name_hash(entry[0]))))
+
+
+def _name_hash(name: str) -> int:
+    """kernfs_name_hash() (fs/kernfs/dir.c)."""
+    value = 0
+    for byte in name.encode():
+        value = (value + (byte << 4) + (byte >> 4)) * 11 & _MASK_64
+    return (value * _GOLDEN_RATIO & _MASK_64) >> 32 & 0x7FFFFFFF
+
+
+class _Attribute(File):
+    """A file of sysfs, which shows the size of a page; without ``store`` a write is EIO."""
+
+    size = PAGE_SIZE
+
+    def __init__(
+        self, show: Callable[[], str], store: Callable[[bytes], None] | None = None
+    ) -> None:
+        super().__init__(0o444 if store is None else 0o644)
+        self.show = show
+        self.store = store
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        """kernfs_fop_open(): what the mode allows nobody, root may not do either."""
+        if not all(self.mode & allowed for allowed in _NEEDED.get(flags & os.O_ACCMODE, ())):
+            raise refuse(errno.EACCES)
+        return _OpenAttribute(self)
+
+
+class _OpenAttribute(OpenFile):
+    """An open file of sysfs: text that is read on goes on, any other place makes it anew."""
+
+    def __init__(self, attribute: _Attribute) -> None:
+        self._attribute = attribute
+        self._rest = b""
+        self._offset = 0
+        self._news = _NEWS
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        self._news = 0
+        if offset == 0 or offset != self._offset:
+            self._rest = self._attribute.show().encode("latin-1")[offset:]
+        data, self._rest = self._rest[:size], self._rest[size:]
+        self._offset = offset + len(data)
+        return data
+
+    def write(self, request: Request, data: bytes, offset: int) -> int:
+        """kernfs_fop_write_iter(): at most a page, wherever it is written."""
+        if not data:
+            return 0
+        if self._attribute.store is None:
+            raise refuse(errno.EIO)
+        self._attribute.store(data[:PAGE_SIZE])
+        return min(len(data), PAGE_SIZE)
+
+    def events(self) -> int:
+        """What has not been read is news, also to those who only write."""
+        return READABLE | WRITABLE | self._news
