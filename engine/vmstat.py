@@ -1,13 +1,41 @@
-"""The counters of /proc/vmstat that huge pages move (mm/vmstat.c), in the kernel's order."""
+"""The counters of /proc/vmstat that the engine keeps (mm/vmstat.c), in the kernel's order.
+
+The kernel shows many more, of which the engine knows nothing; those that are here stand in the same
+order in every version.
+"""
 
 from __future__ import annotations
 
-NAMES = (
+from engine.versions import EngineVersion
+
+_GAUGES = (
+    "nr_free_pages",
+    "nr_anon_pages",
+    "nr_mapped",
+    "nr_file_pages",
+    "nr_dirty",
+    "nr_writeback",
+    "nr_shmem",
+)
+"""Pages."""
+
+_HUGE_GAUGES = (
     "nr_shmem_hugepages",
     "nr_shmem_pmdmapped",
     "nr_file_hugepages",
     "nr_file_pmdmapped",
     "nr_anon_transparent_hugepages",
+)
+"""Huge pages."""
+
+_EVENTS = (
+    "pswpin",
+    "pswpout",
+    "pgfault",
+    "pgmajfault",
+)
+
+_HUGE_EVENTS = (
     "thp_migration_success",
     "thp_migration_fail",
     "thp_migration_split",
@@ -35,7 +63,16 @@ NAMES = (
     "thp_swpout_fallback",
 )
 
+_UNDERUSED = "thp_underused_split_page"
+
+
+def names(version: EngineVersion) -> tuple[str, ...]:
+    """The counters of a version, in the order of the file."""
+    every = (*_GAUGES, *_HUGE_GAUGES, *_EVENTS, *_HUGE_EVENTS)
+    return tuple(name for name in every if version.counts_underused or name != _UNDERUSED)
+
 
 def counters(*, underused: bool) -> dict[str, int]:
-    """All counters at zero."""
-    return {name: 0 for name in NAMES if underused or name != "thp_underused_split_page"}
+    """The counters of huge pages at zero."""
+    huge = (*_HUGE_GAUGES, *_HUGE_EVENTS)
+    return {name: 0 for name in huge if underused or name != _UNDERUSED}
