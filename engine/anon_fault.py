@@ -151,11 +151,17 @@ def _write_huge(mm: MmStruct, vma: Vma, base: int, pmd: HugePmd) -> PageTable | 
 
 def _write(mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last: int) -> None:
     anon_vma_prepare(mm, vma)
+    _write_entries(mm, vma, base, table, first, last)
+    if table.objects:
+        _note_written(table, first, last)
+
+
+def _write_entries(
+    mm: MmStruct, vma: Vma, base: int, table: PageTable, first: int, last: int
+) -> None:
     states = table.states[first:last]
     faults = states.translate(_NEEDS_WRITE_FAULT)
     count = faults.count(1)
-    if table.objects:
-        _note_written(table, first, last)
     if not count:
         table.states[first:last] = states.translate(_WRITTEN)
         return

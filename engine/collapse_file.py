@@ -268,33 +268,35 @@ def _retract_page_tables(
     kernel = cc.kernel
     target = _R.FAIL
     for other, vma, base in list(mapping.places(huge.index)):
-        if _keeps_table(vma, base):
-            continue
-        found = find_pmd(kernel, other, base)
         is_target = other is mm and base == address
-        if isinstance(found, PageTable) and not (kernel.version.queues_retraction and other.locked):
-            other.drop_table(base)
-            if is_target and kernel.version.queues_retraction and not cc.is_khugepaged:
-                set_huge_pmd(other, vma, base, huge)
-            found_result = _R.SUCCEED
-        else:
-            found_result = found if isinstance(found, ScanResult) else _R.PTE_MAPPED_HUGEPAGE
+        result = _retract(cc, other, vma, base, is_target=is_target)
         if is_target:
-            target = found_result
-    if kernel.version.queues_retraction:
-        return _R.SUCCEED if cc.is_khugepaged else target
+            target = result
+            if result is _R.SUCCEED and kernel.version.installs_at_once and not cc.is_khugepaged:
+                set_huge_pmd(other, vma, base, huge)
+    if kernel.version.installs_at_once:
+        return target
     return _R.SUCCEED if cc.is_khugepaged else _R.PTE_MAPPED_HUGEPAGE
 
 
-def _keeps_table(vma: Vma, base: int) -> bool:
-    """A mapping whose page table may hold more than what is cached."""
-    return (
-        base % HPAGE_PMD_SIZE != 0
-        or not vma.spans(base)
-        or vma.anon_vma is not None
-        or vma.uffd_wp
-        or vma.guarded
-    )
+def _retract(
+    cc: CollapseControl, mm: MmStruct, vma: Vma, base: int, *, is_target: bool
+) -> ScanResult:
+    """Free one page table, which must not hold more than what is cached."""
+    kernel = cc.kernel
+    if vma.anon_vma is not None:
+        return _R.PAGE_ANON
+    if base % HPAGE_PMD_SIZE != 0 or not vma.spans(base):
+        return _R.VMA_CHECK
+    found = find_pmd(kernel, mm, base)
+    if isinstance(found, ScanResult):
+        return found
+    if kernel.version.installs_at_once and (mm.locked or not (cc.is_khugepaged or is_target)):
+        return _R.PTE_MAPPED_HUGEPAGE
+    if vma.uffd_wp or vma.guarded:
+        return _R.PTE_UFFD
+    mm.drop_table(base)
+    return _R.SUCCEED
 
 
 def try_collapse_pte_mapped_thp(
@@ -357,7 +359,7 @@ def collapse_range(cc: CollapseControl, mm: MmStruct, vma: Vma, address: int) ->
         result = collapse_scan_file(cc, mm, address, mapping, start)
     if result is not _R.PTE_MAPPED_HUGEPAGE:
         return result
-    if cc.is_khugepaged and kernel.version.queues_retraction:
+    if cc.is_khugepaged and kernel.version.installs_at_once:
         if isinstance(find_pmd(kernel, mm, address), PageTable):
             return _R.SUCCEED if mm.queue_retraction(address) else result
         return result

@@ -151,6 +151,23 @@ class AddressSpace:
             for mm, _, address in self.places(folio.index + page):
                 mm.clean_file_page(address, folio)
 
+    def split(self, folio: Folio) -> bool:
+        """split_folio(): make small pages of a large one, which nobody maps afterwards."""
+        kernel = self.kernel
+        if folio.pins or folio.locked:
+            kernel.count_split(folio.order, failed=True)
+            return False
+        kernel.count_split(folio.order, failed=False)
+        self.unmap(folio)
+        if folio.order == HPAGE_PMD_ORDER:
+            kernel.count(self._huge_counter, -1)
+        for page in range(folio.pages):
+            small = Folio(folio.pfn + page)
+            small.anon, small.mapping, small.index = False, self, folio.index + page
+            small.memcg, small.dirty = folio.memcg, folio.dirty
+            self.pages[small.index] = small
+        return True
+
     def truncate(self, pages: int) -> None:
         """truncate_inode_pages(): drop what lies beyond a new size."""
         self.size = pages

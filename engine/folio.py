@@ -142,6 +142,14 @@ class Folio:
             return self.mapcount
         return self.page_mapcounts[page] + self.entire_mapcount
 
+    def is_partially_mapped(self, page: int | None) -> bool:
+        """A mapping of a page, or (None) of the whole, has ended: is it mapped in part now?"""
+        if self.page_mapcounts is None or self.entire_mapcount or not self.mapcount:
+            return False
+        if page is None:
+            return 0 in self.page_mapcounts
+        return not self.page_mapcounts[page]
+
     def wrote(self, first: int, last: int) -> None:
         """Somebody wrote to the pages [first, last)."""
         if self.zeroes:

@@ -47,11 +47,9 @@ def _copy_page_range(mm: MmStruct, child: MmStruct, vma: Vma) -> None:
         if isinstance(pmd, HugePmd):
             if not pmd.folio.anon:
                 continue  # a fault brings it back
-            if pmd.folio.is_zero or not pmd.folio.pins:
-                pmd.state &= ~(WRITE | EXCLUSIVE)
-                child.map_huge(base, pmd.folio, pmd.state & ~(YOUNG | UFFD_WP))
-                continue
-            table = mm.split_pmd(base)
+            pmd.state &= ~(WRITE | EXCLUSIVE)
+            child.map_huge(base, pmd.folio, pmd.state & ~(YOUNG | UFFD_WP))
+            continue
         if table is None:
             continue
         copy = child.pmds.get(base) or child.take_table(base)

@@ -15,6 +15,7 @@ from engine.mmap import change, require_mapped
 from engine.page_table import (
     DIRTY,
     MARKER,
+    OBJECT,
     PRESENT,
     SWAP,
     UFFD_WP,
@@ -155,9 +156,11 @@ def _table_of(
         on_huge(mm, base, pmd)
         return None
     table = mm.split_pmd(base)
-    if table is None or not mm.split_folio(table, folio):
+    if table is None:
+        assert folio.mapping is not None
+        folio.mapping.split(folio)
         return None
-    return table
+    return table if mm.split_folio(table, folio) else None
 
 
 def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tuple[int, Folio]]:
@@ -169,6 +172,8 @@ def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tu
             inside = sum(table.objects.get(i) is folio for i in range(first, last))
             if inside != folio.mapcount or inside < folio.pages:
                 if folio.is_mapped_by_several or not mm.split_folio(table, folio):
+                    continue
+                if not table.states[index] & OBJECT:
                     continue
                 folio = mm.folio(table, index)
             own.append((index, folio))
@@ -217,9 +222,9 @@ def _reclaim_cached(folio: Folio) -> None:
     mapping = folio.mapping
     assert mapping is not None
     kernel = mapping.kernel
+    mapping.unmap(folio)
     if mapping.is_shmem and kernel.memory.swap < folio.pages:
         return
-    mapping.unmap(folio)
     if not mapping.is_shmem:
         mapping.clean(folio)
         mapping.remove(folio, Absent.SHADOW)

@@ -252,7 +252,7 @@ class MmStruct:
     def _remove_rmap(self, folio: Folio, page: int | None) -> None:
         """folio_remove_rmap_ptes() or _pmd(), and the reference that went with the mapping."""
         folio.note_mapping(self.address, page, -1)
-        if folio.order and folio.mapcount and folio.anon and page is not None:
+        if folio.anon and folio.is_partially_mapped(page):
             self.kernel.defer_split(folio)
         self.kernel.put_folio(folio)
 
@@ -294,11 +294,15 @@ class MmStruct:
         return table
 
     def split_folio(self, table: PageTable, folio: Folio) -> bool:
-        """split_folio(): make small pages of a large anonymous one that only this table maps."""
+        """split_folio(): make small pages of a large one; anonymous ones only this table may map."""
+        if folio.mapping is not None:
+            return folio.mapping.split(folio)
         mapped = [index for index, found in table.objects.items() if found is folio]
         if folio.pins or folio.locked or folio.mapcount != len(mapped):
             self.kernel.count_split(folio.order, failed=True)
             return False
+        if self.kernel.version.split_defers:
+            self.kernel.defer_split(folio)
         self.kernel.count_split(folio.order, failed=False)
         pages = {table.pages.pop(index, 0): index for index in mapped}
         self.kernel.forget_large(folio)

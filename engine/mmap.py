@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from bisect import insort
+from contextlib import suppress
 from operator import attrgetter
 
 from engine import fault
@@ -138,8 +139,13 @@ def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bo
     if writable:
         for vma in mm.vmas_in(start, end):
             vma.accounted |= not vma.shared
-    for vma in change(mm, start, end, readable=readable, writable=writable):
-        low, high = max(start, vma.start), min(end, vma.end)
+    changed = [
+        (max(start, vma.start), min(end, vma.end))
+        for vma in mm.vmas_in(start, end)
+        if (vma.readable, vma.writable) != (readable, writable)
+    ]
+    change(mm, start, end, readable=readable, writable=writable)
+    for low, high in changed:
         if not writable:
             _write_protect(mm, low, high, WRITE)
         elif mm.kernel.version.mprotect_restores_write:
@@ -159,7 +165,14 @@ def _write_protect(mm: MmStruct, start: int, end: int, bits: int) -> None:
 
 def _allow_writing(mm: MmStruct, start: int, end: int) -> None:
     """can_change_pte_writable(): pages that nobody else has become writable at once."""
-    for _, table, first, last in mm.tables(start, end):
+    for base, pmd, first, last in mm.populated(start, end):
+        if isinstance(pmd, HugePmd) and last - first == HPAGE_PMD_NR:
+            if pmd.state & (EXCLUSIVE | UFFD_WP) == EXCLUSIVE:
+                pmd.state |= WRITE
+            continue
+        table = mm.split_pmd(base) if isinstance(pmd, HugePmd) else pmd
+        if table is None:
+            continue
         for index in table.present(first, last):
             if table.states[index] & (EXCLUSIVE | UFFD_WP) == EXCLUSIVE:
                 table.states[index] |= WRITE
@@ -198,7 +211,8 @@ def register_userfaultfd(mm: MmStruct, start: int, end: int, mode: str) -> None:
     """
     if any(vma.uffd_armed for vma in mm.vmas_in(start, end)):
         raise refuse(errno.EBUSY)
-    change(mm, start, end, **{f"uffd_{mode}": True})
+    with suppress(OSError):  # there may be holes
+        change(mm, start, end, **{f"uffd_{mode}": True})
 
 
 def write_protect(mm: MmStruct, start: int, end: int) -> None:

@@ -118,8 +118,11 @@ class EngineVersion:
     refuses_compound: bool
     """The page cache is not collapsed where it has folios of several pages."""
 
-    queues_retraction: bool
-    """khugepaged retracts the page tables of a huge page in the page cache at its next visit."""
+    installs_at_once: bool
+    """A file's huge page is mapped as it is made; page tables of others wait for the next visit."""
+
+    split_defers: bool
+    """A huge page that is split is first counted as one that waits for it."""
 
     finds_filled: bool
     """A hole that was filled while the others were copied is noticed."""
@@ -228,7 +231,8 @@ V6_12 = EngineVersion(
     disabled_maps_no_pmd=True,
     maps_whole_shmem=True,
     refuses_compound=False,
-    queues_retraction=False,
+    installs_at_once=False,
+    split_defers=False,
     finds_filled=True,
     copies_safely=True,
     writes_back=False,
@@ -260,7 +264,8 @@ V6_1 = replace(
     disabled_maps_no_pmd=False,
     maps_whole_shmem=False,
     refuses_compound=True,
-    queues_retraction=True,
+    installs_at_once=True,
+    split_defers=True,
     finds_filled=False,
     copies_safely=False,
     shared_by="page",

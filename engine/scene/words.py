@@ -203,7 +203,9 @@ def _remap(stage: Stage, mm: MmStruct, first: str, last: str, target: str) -> No
 def _fork(stage: Stage, mm: MmStruct, step: str) -> None:
     child = stage.child = stage.machine.fork(stage.process_of(mm))
     if step != "idle":
+        said = list(stage.outcome.said)
         _in_child(stage, child, step)
+        stage.outcome.said[:] = said
 
 
 def _in_child(stage: Stage, child: Process, step: str) -> None:
