@@ -39,10 +39,7 @@ class Kernel:
         self.random = random.Random(seed)
         self.memory = PhysicalMemory()
         self.thp = TransparentHugepage(version)
-        self.vmstat = vmstat.counters(underused=version.counts_underused)
-        self.vmstat |= dict.fromkeys(
-            ("nr_file_pages", "nr_shmem", "pgfault", "pgmajfault", "pswpin", "pswpout"), 0
-        )
+        self.vmstat = dict.fromkeys(vmstat.names(version), 0)
         self.trace = Tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
         self.failing: set[str] = set()

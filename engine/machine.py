@@ -141,6 +141,14 @@ class Machine:
         finally:
             self._scheduler.current = before
 
+    def settle(self) -> None:
+        """Let everybody run who is to run now."""
+        for _ in range(_ENDLESS):
+            due = self._scheduler.next_due()
+            if due is None or due > self.now:
+                return
+            self._scheduler.step()
+
     def khugepaged_round(self) -> None:
         """Wake khugepaged, and let it work until it rests again."""
         khugepaged = self.kernel.khugepaged

@@ -15,11 +15,11 @@ from engine.mmap import change, require_mapped
 from engine.page_table import (
     DIRTY,
     MARKER,
-    OBJECT,
     PRESENT,
     SWAP,
     UFFD_WP,
     YOUNG,
+    ZERO,
     HugePmd,
     PageTable,
     Pmd,
@@ -160,20 +160,22 @@ def _table_of(
         assert folio.mapping is not None
         folio.mapping.split(folio)
         return None
-    return table if mm.split_folio(table, folio) else None
+    return table if mm.split_folio(table, folio, was_whole=True) else None
 
 
 def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tuple[int, Folio]]:
     """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
     own = []
     for index in list(table.present(first, last)):
+        if table.states[index] & (PRESENT | ZERO) != PRESENT:
+            continue
         folio = mm.folio(table, index)
         if folio.order:
             inside = sum(table.objects.get(i) is folio for i in range(first, last))
             if inside != folio.mapcount or inside < folio.pages:
                 if folio.is_mapped_by_several or not mm.split_folio(table, folio):
                     continue
-                if not table.states[index] & OBJECT:
+                if table.states[index] & ZERO:
                     continue
                 folio = mm.folio(table, index)
             own.append((index, folio))

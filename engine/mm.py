@@ -293,15 +293,18 @@ class MmStruct:
         self.kernel.count(_mapped_counter(folio), -1)
         return table
 
-    def split_folio(self, table: PageTable, folio: Folio) -> bool:
-        """split_folio(): make small pages of a large one; anonymous ones only this table may map."""
+    def split_folio(self, table: PageTable, folio: Folio, *, was_whole: bool = False) -> bool:
+        """split_folio(): make small pages of a large one, which nobody else maps if anonymous.
+
+        was_whole: until now it was mapped as a whole.
+        """
         if folio.mapping is not None:
             return folio.mapping.split(folio)
         mapped = [index for index, found in table.objects.items() if found is folio]
         if folio.pins or folio.locked or folio.mapcount != len(mapped):
             self.kernel.count_split(folio.order, failed=True)
             return False
-        if self.kernel.version.split_defers:
+        if self.kernel.version.split_defers or not was_whole:
             self.kernel.defer_split(folio)
         self.kernel.count_split(folio.order, failed=False)
         pages = {table.pages.pop(index, 0): index for index in mapped}

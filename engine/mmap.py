@@ -134,8 +134,8 @@ def merge(mm: MmStruct) -> None:
 
 
 def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bool) -> None:
-    """mprotect(2): readable or not, writable or not."""
-    require_mapped(mm, start, end)
+    """mprotect(2): readable or not, writable or not, up to the first hole."""
+    wanted, end = end, _mapped_until(mm, start, end)
     if writable:
         for vma in mm.vmas_in(start, end):
             vma.accounted |= not vma.shared
@@ -150,6 +150,17 @@ def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bo
             _write_protect(mm, low, high, WRITE)
         elif mm.kernel.version.mprotect_restores_write:
             _allow_writing(mm, low, high)
+    require_mapped(mm, start, wanted)
+
+
+def _mapped_until(mm: MmStruct, start: int, end: int) -> int:
+    """Where the first hole of [start, end) begins."""
+    at = start
+    for vma in mm.vmas_in(start, end):
+        if vma.start > at:
+            break
+        at = vma.end
+    return min(at, end)
 
 
 def _write_protect(mm: MmStruct, start: int, end: int, bits: int) -> None:
@@ -179,8 +190,11 @@ def _allow_writing(mm: MmStruct, start: int, end: int) -> None:
 
 
 def mlock(mm: MmStruct, start: int, end: int) -> None:
-    """mlock(2): keep the pages, and fault in those that are missing."""
-    for vma in change(mm, start, end, locked=True):
+    """mlock(2): keep the pages, and fault in those that are missing, unless there is a hole."""
+    wanted, end = end, _mapped_until(mm, start, end)
+    vmas = change(mm, start, end, locked=True)
+    require_mapped(mm, start, wanted)
+    for vma in vmas:
         low, high = max(start, vma.start), min(end, vma.end)
         if not vma.readable:
             raise refuse(errno.ENOMEM)

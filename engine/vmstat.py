@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from engine.versions import EngineVersion
 
-_GAUGES = (
-    "nr_free_pages",
-    "nr_anon_pages",
-    "nr_mapped",
-    "nr_file_pages",
-    "nr_dirty",
-    "nr_writeback",
-    "nr_shmem",
-)
+_GAUGES = ("nr_file_pages", "nr_shmem")
 """Pages."""
 
 _HUGE_GAUGES = (
@@ -70,9 +62,3 @@ def names(version: EngineVersion) -> tuple[str, ...]:
     """The counters of a version, in the order of the file."""
     every = (*_GAUGES, *_HUGE_GAUGES, *_EVENTS, *_HUGE_EVENTS)
     return tuple(name for name in every if version.counts_underused or name != _UNDERUSED)
-
-
-def counters(*, underused: bool) -> dict[str, int]:
-    """The counters of huge pages at zero."""
-    huge = (*_HUGE_GAUGES, *_HUGE_EVENTS)
-    return {name: 0 for name in huge if underused or name != _UNDERUSED}

@@ -120,6 +120,7 @@ class Stage:
         self._watched = None
         self.meanwhile.clear()
         self.kernel.khugepaged.enter(self._processes[-1].mm)
+        self.machine.settle()
         self.kernel.meanwhile = self._interlude
 
     def _start_process(self, comm: str) -> Process:

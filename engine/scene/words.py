@@ -126,6 +126,7 @@ def _knob(stage: Stage, mm: MmStruct, name: str, value: str) -> None:
     setattr(holder, knob, new)
     if knob in ("enabled", "shmem_enabled"):
         stage.kernel.khugepaged.start_stop()
+        stage.machine.settle()
 
 
 _KINDS = {
