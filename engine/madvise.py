@@ -207,10 +207,12 @@ def reclaim(mm: MmStruct, table: PageTable, index: int) -> None:
     """shrink_folio_list() for the page of one entry: drop it, or write it to swap."""
     kernel, state = mm.kernel, table.states[index]
     folio = mm.folio(table, index)
-    if folio.pins or folio.locked or not folio.on_lru:
+    if folio.locked or not folio.on_lru:
         return
     if folio.mapping is not None:
         _reclaim_cached(folio)
+    elif folio.pins:
+        return
     elif folio.lazyfree and not state & DIRTY:
         mm.clear_entry(table, index)
     elif kernel.memory.swap:
@@ -225,6 +227,8 @@ def _reclaim_cached(folio: Folio) -> None:
     assert mapping is not None
     kernel = mapping.kernel
     mapping.unmap(folio)
+    if folio.pins:
+        return
     if mapping.is_shmem and kernel.memory.swap < folio.pages:
         return
     if not mapping.is_shmem:

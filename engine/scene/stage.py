@@ -102,6 +102,7 @@ class Stage:
             with self.machine.running(self._processes[-1].task):
                 for line in script:
                     self._step(line)
+                self.machine.settle()
         except words.Killed as signal:
             self.say(f"KILLED {signal}")
         finally:

@@ -126,7 +126,6 @@ def _knob(stage: Stage, mm: MmStruct, name: str, value: str) -> None:
     setattr(holder, knob, new)
     if knob in ("enabled", "shmem_enabled"):
         stage.kernel.khugepaged.start_stop()
-        stage.machine.settle()
 
 
 _KINDS = {
@@ -176,6 +175,7 @@ def _advise(stage: Stage, mm: MmStruct, advice: str, first: str, last: str) -> N
     step = partial(madvise.madvise, mm, *_addresses(first, last), advice)
     if advice == "collapse":
         stage.say(f"COLLAPSE {stage.refusal(step) or 'OK'}")
+        stage.machine.settle()
     else:
         step()
 
@@ -203,6 +203,7 @@ def _remap(stage: Stage, mm: MmStruct, first: str, last: str, target: str) -> No
 
 def _fork(stage: Stage, mm: MmStruct, step: str) -> None:
     child = stage.child = stage.machine.fork(stage.process_of(mm))
+    stage.machine.settle()
     if step != "idle":
         said = list(stage.outcome.said)
         _in_child(stage, child, step)
