@@ -50,7 +50,7 @@ def anon_vma_prepare(mm: MmStruct, vma: Vma) -> None:
         return
     before, after = mm.find_vma(vma.start - 1), mm.find_vma(vma.end)
     for other in (after, before):
-        if other is not None and other is not vma and other.anon_vma is not None:
+        if other is not None and other is not vma and other.anon_vma and not other.anon_vma.forked:
             low, high = (vma, other) if vma.start < other.start else (other, vma)
             if low.end == high.start and _could_be_one(low, high):
                 vma.anon_vma = other.anon_vma

@@ -19,7 +19,7 @@ from engine.page_table import (
     PageTable,
 )
 from engine.swap import SwapSlot
-from engine.vma import Vma
+from engine.vma import AnonVma, Vma
 
 
 def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
@@ -30,7 +30,7 @@ def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
         if vma.dontfork:
             continue
         copy = Vma(vma.start, vma.end, vma.mapping, vma.pgoff, **vma.flags())
-        copy.anon_vma = vma.anon_vma
+        copy.anon_vma = AnonVma(forked=True) if vma.anon_vma is not None else None
         copy.locked = copy.uffd_wp = copy.uffd_missing = False
         child.vmas.append(copy)
         if vma.mapping is not None:

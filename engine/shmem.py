@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.filemap import Absent, AddressSpace
-from engine.folio import HPAGE_PMD_ORDER, Folio
+from engine.filemap import Absent, AddressSpace, FileKind
+from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE, Folio
 from engine.mm import MmStruct
 from engine.signals import BusError
 from engine.thp import Purpose
@@ -20,12 +20,24 @@ def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset
         return found
     if found is Absent.SWAPPED:
         return _swap_in(mm, mapping, offset)
-    orders = (
-        mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
-        if vma is not None
-        else 0
-    )
+    orders = 0
+    if vma is not None:
+        orders = mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
+        if mapping.kind is FileKind.MEMFD:
+            orders = _fitting(vma, offset, orders)
     return _allocate(mm, mapping, offset, orders)
+
+
+def _fitting(vma: Vma, offset: int, orders: int) -> int:
+    """shmem_suitable_orders(): those of which the block around a page is mapped."""
+    fitting = 0
+    for order in range(1, HPAGE_PMD_ORDER + 1):
+        first = offset & -(1 << order)
+        start = vma.start + (first - vma.pgoff) * PAGE_SIZE
+        end = start + (PAGE_SIZE << order)
+        if orders >> order & 1 and start >= vma.start and end <= vma.end:
+            fitting |= 1 << order
+    return fitting
 
 
 def _swap_in(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from engine.filemap import AddressSpace
 
 
+@dataclass(eq=False)
 class AnonVma:
-    """What mappings share of which one was split off the other, or forked (struct anon_vma)."""
+    """What the parts of a mapping share that was split (struct anon_vma)."""
+
+    forked: bool = False
+    """Its pages may be those of a parent."""
 
 
 @dataclass(eq=False)
@@ -96,9 +100,16 @@ class Vma:
             self.end == other.start
             and self.mapping is other.mapping
             and self.page_of(self.end) == other.pgoff
-            and (self.anon_vma is other.anon_vma or None in (self.anon_vma, other.anon_vma))
+            and _anon_vmas_merge(self.anon_vma, other.anon_vma)
             and self.flags() == other.flags()
         )
+
+
+def _anon_vmas_merge(one: AnonVma | None, two: AnonVma | None) -> bool:
+    """is_mergeable_anon_vma()."""
+    if one is None or two is None:
+        return not any(anon_vma is not None and anon_vma.forked for anon_vma in (one, two))
+    return one is two
 
 
 _FLAGS = (
