@@ -76,7 +76,7 @@ def _scan(cc: CollapseControl, mapping: AddressSpace, start: int) -> _Found:
     cc.node_load.clear()
     for _, entry in mapping.entries(start, start + HPAGE_PMD_NR):
         if isinstance(entry, Absent):
-            found.swap += 1
+            found.swap += entry.pages if kernel.version.shmem_swaps_whole else 1
             if found.swap > limit:
                 kernel.count("thp_scan_exceed_swap_pte")
                 found.result = _R.EXCEED_SWAP_PTE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.anon_fault import anon_vma_prepare, write_fault
-from engine.filemap import AddressSpace
+from engine.filemap import Absent, AddressSpace
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, PAGE_SIZE, Folio
 from engine.mm import MmStruct
 from engine.page_table import (
@@ -109,7 +109,9 @@ def read_page(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:
     folio = mm.kernel.memory.allocate(0, mm.node)
     if folio is None:
         raise BusError
-    mapping.pages.pop(offset, None)
+    found = mapping.pages.get(offset)
+    if isinstance(found, Absent):
+        mapping.forget(found)
     mapping.add(folio, offset)
     return folio
 

@@ -6,6 +6,7 @@ Modelled after struct address_space (include/linux/fs.h), mm/filemap.c and mm/tr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,20 @@ _SHORT_NAME = 39
 """Letters of a file's name that a dentry keeps in itself."""
 
 
-class Absent(Enum):
-    """What the page cache has in the place of a page that is not there."""
+@dataclass(eq=False)
+class Absent:
+    """What the page cache has in the place of pages that are not there (a value entry)."""
 
-    SWAPPED = auto()
-    """A page of shared memory, paged out."""
+    index: int
+    """The first of its pages in the file."""
 
-    SHADOW = auto()
-    """A page of a file that was dropped, and may be read again."""
+    order: int = 0
+    swapped: bool = True
+    """Shared memory that was paged out; else pages of a file that were dropped."""
+
+    @property
+    def pages(self) -> int:
+        return 1 << self.order
 
 
 class FileKind(Enum):
@@ -81,7 +88,7 @@ class AddressSpace:
             entry = self.pages.get(index)
             if entry is not None:
                 yield index, entry
-            index = entry.index + entry.pages if isinstance(entry, Folio) else index + 1
+            index = index + 1 if entry is None else entry.index + entry.pages
 
     def add(self, folio: Folio, index: int) -> None:
         """filemap_add_folio()."""
@@ -123,6 +130,13 @@ class AddressSpace:
         self.mms.pop(mm.address, None)
         if not self.mms and self.kind is FileKind.MEMFD:
             self.truncate(0)
+
+    def forget(self, entry: Absent) -> None:
+        """Give up pages that are paged out."""
+        for page in range(entry.index, entry.index + entry.pages):
+            del self.pages[page]
+        if entry.swapped:
+            self.kernel.memory.swap += entry.pages
 
     def mappings(self) -> Iterator[tuple[MmStruct, Vma]]:
         """i_mmap: all mappings of the file."""
@@ -180,8 +194,8 @@ class AddressSpace:
             high = min(vma.end, vma.start + (last - vma.pgoff) * PAGE_SIZE)
             if low < high:
                 mm.zap(low, high)
-        for index, entry in list(self.entries(first, last)):
+        for _, entry in list(self.entries(first, last)):
             if isinstance(entry, Absent):
-                del self.pages[index]
+                self.forget(entry)
             elif entry.index >= first and entry.index + entry.pages <= last:
                 self.remove(entry)

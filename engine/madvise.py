@@ -229,15 +229,24 @@ def _reclaim_cached(folio: Folio) -> None:
     mapping.unmap(folio)
     if folio.pins:
         return
-    if mapping.is_shmem and kernel.memory.swap < folio.pages:
+    if mapping.is_shmem and not folio.dirty:
+        mapping.remove(folio)
         return
     if not mapping.is_shmem:
         mapping.clean(folio)
-        mapping.remove(folio, Absent.SHADOW)
+        mapping.remove(folio, Absent(folio.index, folio.order, swapped=False))
+        return
+    if kernel.memory.swap < folio.pages:
         return
     kernel.memory.swap -= folio.pages
     kernel.count("pswpout", folio.pages)
-    mapping.remove(folio, Absent.SWAPPED)
+    if not folio.order or kernel.version.shmem_swaps_whole:
+        mapping.remove(folio, Absent(folio.index, folio.order))
+    elif mapping.split(folio):
+        for index in range(folio.index, folio.index + folio.pages):
+            small = mapping.folio(index)
+            assert small is not None
+            mapping.remove(small, Absent(index))
 
 
 def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:

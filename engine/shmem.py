@@ -18,8 +18,8 @@ def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset
     found = mapping.pages.get(offset)
     if isinstance(found, Folio):
         return found
-    if found is Absent.SWAPPED:
-        return _swap_in(mm, mapping, offset)
+    if found is not None:
+        return _swap_in(mm, mapping, found, offset)
     orders = 0
     if vma is not None:
         orders = mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
@@ -40,16 +40,22 @@ def _fitting(vma: Vma, offset: int, orders: int) -> int:
     return fitting
 
 
-def _swap_in(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:
+def _swap_in(mm: MmStruct, mapping: AddressSpace, entry: Absent, offset: int) -> Folio:
+    """shmem_swapin_folio(): a large entry comes back whole where there is memory for it."""
     kernel = mm.kernel
-    folio = _charged(mm, 0)
+    order = entry.order if kernel.version.shmem_swaps_in_whole else 0
+    folio = _charged(mm, order) or _charged(mm, 0)
     if folio is None:
         raise BusError
     kernel.count("pgmajfault")
-    kernel.count("pswpin")
-    kernel.memory.swap += 1
+    kernel.count("pswpin", folio.pages)
+    mapping.forget(entry)
     folio.dirty = True
-    mapping.add(folio, offset)
+    mapping.add(folio, offset & -folio.pages)
+    for index in range(entry.index, entry.index + entry.pages):
+        if index not in mapping.pages:
+            mapping.pages[index] = Absent(index)
+            kernel.memory.swap -= 1
     return folio
 
 
@@ -68,7 +74,6 @@ def _allocate(mm: MmStruct, mapping: AddressSpace, offset: int, orders: int) -> 
         if order:
             kernel.count_size(order, "shmem_alloc" if folio is not None else "shmem_fallback")
         if folio is not None:
-            folio.dirty = True
             mapping.add(folio, first)
             return folio
     raise BusError

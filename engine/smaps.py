@@ -74,7 +74,9 @@ def usage_of(mm: MmStruct, vma: Vma) -> Usage:
     if vma.mapping is not None and vma.mapping.is_shmem and (vma.shared or not vma.writable):
         last_page = vma.page_of(vma.end)
         swapped = sum(
-            entry is Absent.SWAPPED for _, entry in vma.mapping.entries(vma.pgoff, last_page)
+            entry.pages
+            for _, entry in vma.mapping.entries(vma.pgoff, last_page)
+            if isinstance(entry, Absent) and entry.swapped
         )
         usage.swap += swapped * _PAGE_KB
     if vma.locked:

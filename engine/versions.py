@@ -115,6 +115,12 @@ class EngineVersion:
     maps_whole_shmem: bool
     """A fault maps all pages of a large folio of shared memory."""
 
+    shmem_swaps_whole: bool
+    """A large folio of shared memory is swapped out in one piece."""
+
+    shmem_swaps_in_whole: bool
+    """... and comes back in one."""
+
     refuses_compound: bool
     """The page cache is not collapsed where it has folios of several pages."""
 
@@ -230,6 +236,8 @@ V6_12 = EngineVersion(
     forced_ignores_sizes=False,
     disabled_maps_no_pmd=True,
     maps_whole_shmem=True,
+    shmem_swaps_whole=True,
+    shmem_swaps_in_whole=False,
     refuses_compound=False,
     installs_at_once=False,
     split_defers=False,
@@ -263,6 +271,7 @@ V6_1 = replace(
     special_never_huge=True,
     disabled_maps_no_pmd=False,
     maps_whole_shmem=False,
+    shmem_swaps_whole=False,
     refuses_compound=True,
     installs_at_once=True,
     split_defers=True,
@@ -284,6 +293,7 @@ V6_18 = replace(
     disables_except_advised=True,
     maps_clock=True,
     installs_in_empty=True,
+    shmem_swaps_in_whole=True,
     shmem_orders_exact=True,
     shmem_keeps_awake=True,
     reclaims_page_tables=True,
