@@ -123,7 +123,7 @@ class AddressSpace:
     def open(self, mm: MmStruct) -> None:
         """A process may map it."""
         self.mms[mm.address] = mm
-        mm.files.add(self)
+        mm.files[self] = None
 
     def close(self, mm: MmStruct) -> None:
         """A process is gone; without one, a file without a name is gone too."""

@@ -80,7 +80,7 @@ class MmStruct:
         self.locked = False
         """Somebody holds mmap_lock for writing."""
 
-        self.files: set[AddressSpace] = set()
+        self.files: dict[AddressSpace, None] = {}
         """All that it ever mapped."""
 
         self.pinned: list[Folio] = []

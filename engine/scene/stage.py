@@ -43,6 +43,10 @@ Event = tuple[str, str, dict[str, Any]]
 """Who it was (``khugepaged`` or ``self``), a tracepoint's name, its arguments by name."""
 
 
+SetKnob = Callable[[str, str], None]
+"""Takes a name and a value; raises OSError where they can't be."""
+
+
 @dataclass
 class Outcome:
     """What came of a scene."""
@@ -63,12 +67,16 @@ class Stage:
     What outlives a process outlives its scene: files, swap, children that nobody ended.
     """
 
-    def __init__(self, machine: Machine, *, notes: bool = True) -> None:
+    def __init__(
+        self, machine: Machine, set_knob: SetKnob | None = None, *, notes: bool = True
+    ) -> None:
         """machine: one whose khugepaged nobody else keeps busy.
 
+        set_knob: writes a file below transparent_hugepage/; without, values are taken as they are.
         notes: note the events, which then nobody else hears.
         """
         self.machine = machine
+        self.set_knob = set_knob or partial(words.set_knob, machine.kernel)
         self._notes = notes
         self.kernel = machine.kernel
         self.files: dict[str, AddressSpace] = {}
@@ -174,7 +182,8 @@ class Stage:
     # -- what is noted ---------------------------------------------------------------------
 
     def watch(self) -> None:
-        """Note events and counters from here on."""
+        """Note events and counters from here on; turning events on lets others run."""
+        self.machine.settle()
         self._watched = dict(self.kernel.vmstat)
         self.outcome.events.clear()
         if self._notes:

@@ -21,6 +21,7 @@ from engine.thp import ORDERS, Purpose
 from engine.vma import Vma
 
 if TYPE_CHECKING:
+    from engine.kernel import Kernel
     from engine.machine import Process
     from engine.scene.stage import Stage
 
@@ -39,11 +40,15 @@ class Word:
     """One word of the language."""
 
     usage: str
-    """With what it is written: capitals stand for values, [..] for what may be left out."""
+    """How it is written: capitals stand for values, ``|`` for a choice, [..] for what may be
+    left out."""
 
     meaning: str
     do: Callable[..., None]
     """Takes the stage, the address space and the values."""
+
+
+_NUMBERS = frozenset({"A", "B", "N", "M", "TO", "DISTANCE"})
 
 
 def parse(line: str) -> tuple[Word, list[str]]:
@@ -53,16 +58,23 @@ def parse(line: str) -> tuple[Word, list[str]]:
     if word is None:
         raise UnknownStep(f"{line!r}: no such word; there are {', '.join(sorted(WORDS))}")
     wanted = word.usage.split()[1:]
-    least = sum(not part.startswith("[") for part in wanted)
-    if not least <= len(values) and not (wanted and wanted[-1] == "STEP"):
-        raise UnknownStep(f"{line!r}: is written as {word.usage!r}")
-    if len(values) > len(wanted) and wanted[-1:] != ["STEP"]:
-        raise UnknownStep(f"{line!r}: is written as {word.usage!r}")
     if wanted[-1:] == ["STEP"]:
         values = [*values[: len(wanted) - 1], " ".join(values[len(wanted) - 1 :])]
         if values[-1] != "idle":
-            parse(values[-1])
+            parse(values[-1] or "nothing")
+    least = sum(not part.startswith("[") for part in wanted)
+    fits = least <= len(values) <= len(wanted) and all(map(_fits, wanted, values))
+    if not fits:
+        raise UnknownStep(f"{line!r}: is written as {word.usage!r}")
     return word, values
+
+
+def _fits(wanted: str, value: str) -> bool:
+    """A value may stand where a word wants a number, or one of several words."""
+    part = wanted.strip("[]")
+    if "|" in part:
+        return value in part.split("|")
+    return part not in _NUMBERS or value.isdecimal()
 
 
 def do(stage: Stage, mm: MmStruct, line: str) -> None:
@@ -111,21 +123,23 @@ def _on_folios(function: Callable[[Folio], None]) -> Callable[..., None]:
 
 
 def _knob(stage: Stage, mm: MmStruct, name: str, value: str) -> None:
-    thp = stage.kernel.thp
+    stage.set_knob(name, value)
+
+
+def set_knob(kernel: Kernel, name: str, value: str) -> None:
+    """Set a knob by its path; ENOENT when there is none."""
+    thp = kernel.thp
     folder, _, knob = name.rpartition("/")
     holders: dict[str, Any] = {"": thp, "khugepaged": thp.khugepaged}
     for order in ORDERS:
         holders[f"hugepages-{PAGE_SIZE << order >> 10}kB"] = thp.sizes[order]
     holder = holders.get(folder)
     old = getattr(holder, knob, None)
-    if holder is None or not isinstance(old, (str, int)):
+    if not isinstance(old, (str, int)):
         raise refuse(errno.ENOENT)
-    new = value if isinstance(old, str) else type(old)(int(value))
-    if new == old:
-        return
-    setattr(holder, knob, new)
+    setattr(holder, knob, value if isinstance(old, str) else type(old)(int(value)))
     if knob in ("enabled", "shmem_enabled"):
-        stage.kernel.khugepaged.start_stop()
+        kernel.khugepaged.start_stop()
 
 
 _KINDS = {
@@ -141,8 +155,6 @@ def _map(stage: Stage, mm: MmStruct, kind: str, count: str, sharing: str = "shar
     if kind == "anon":
         mmap.mmap(mm, BASE, size)
         return
-    if kind not in _KINDS:
-        raise refuse(errno.EINVAL)
     name, file_kind = _KINDS[kind]
     file = stage.files.get(name) if file_kind is not FileKind.MEMFD else None
     if file is None:
@@ -252,7 +264,7 @@ def _contend(stage: Stage, mm: MmStruct, mode: str) -> None:
 # -- memory ------------------------------------------------------------------------------------
 
 
-def _swap(stage: Stage, mm: MmStruct, mode: str) -> None:
+def _swap(stage: Stage, mm: MmStruct, on: str) -> None:
     if not stage.swap_is_on:
         stage.kernel.memory.swap = _SWAP_PAGES
         stage.swap_is_on = True
@@ -368,15 +380,15 @@ _PAGES = "A B"
 WORDS = {
     "knob": Word("knob NAME VALUE", "write a file under transparent_hugepage/", _knob),
     "map": Word(
-        "map KIND N [SHARING]",
-        "map N huge ranges of anon, shmem (a memfd), file (on tmpfs) or disk (a file system with "
-        "large folios); files shared, or private",
+        "map anon|shmem|file|disk N [shared|private]",
+        "map N huge ranges: shmem is a memfd, file is on tmpfs, disk on a file system with large "
+        "folios",
         _map,
     ),
     "write": Word("write A B", "write to pages", partial(_access, write=True)),
     "read": Word("read A B", "read from pages", partial(_access, write=False)),
     "advise": Word("advise WHAT A B", f"madvise(2): {', '.join(madvise.ADVICE)}", _advise),
-    "protect": Word("protect RIGHTS A B", "mprotect(2): rw, r or none", _protect),
+    "protect": Word("protect rw|r|none A B", "mprotect(2)", _protect),
     "unmap": Word("unmap A B", "munmap(2)", _on_pages(mmap.munmap)),
     "lock": Word("lock A B", "mlock(2)", _on_pages(mmap.mlock)),
     "remap": Word("remap A B TO", "mremap(2): move pages to another place", _remap),
@@ -395,9 +407,11 @@ WORDS = {
     "child": Word("child STEP", "the child takes another step", _child),
     "reap": Word("reap", "the child ends", _reap),
     "exit": Word("exit", "the process ends", _exit),
-    "thp": Word("thp MODE", "prctl(PR_SET_THP_DISABLE): on, off, or advised", _thp),
-    "contend": Word("contend MODE", "somebody has mmap_lock: on, or off", _contend),
-    "swap": Word("swap MODE", "on: there is swap space", _swap),
+    "thp": Word(
+        "thp on|off|advised", "prctl(PR_SET_THP_DISABLE); advised: all but what was advised", _thp
+    ),
+    "contend": Word("contend on|off", "somebody else has mmap_lock", _contend),
+    "swap": Word("swap on", "there is swap space", _swap),
     "cgroup": Word("cgroup N", "a memory cgroup of N pages for what comes", _cgroup),
     "memory": Word("memory N", "no more than N pages are free", _memory),
     "fragment": Word(
@@ -408,11 +422,12 @@ WORDS = {
     "nodes": Word("nodes N DISTANCE", "memory is on N nodes that are so far apart", _nodes),
     "node": Word("node N", "new pages come from this node", _node),
     "reclaim": Word("reclaim", "vm.zone_reclaim_mode=1", _reclaim_locally),
-    "fail": Word("fail WHAT", "fault injection: charge, xarray, blocks, store", _fail),
+    "fail": Word(
+        "fail charge|xarray|blocks|store", "fault injection: what fails when it is tried", _fail
+    ),
     "meanwhile": Word(
-        "meanwhile PLACE STEP",
-        "take a step when the next collapse gets to a place where it holds no lock: alloc, "
-        "isolate, copy",
+        "meanwhile alloc|isolate|copy STEP",
+        "take a step when the next collapse gets there, where it holds no lock",
         _meanwhile,
     ),
     "hold": Word("hold A B", "the pages are locked, as during I/O", _on_folios(pages.hold)),

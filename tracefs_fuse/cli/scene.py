@@ -49,8 +49,9 @@ def _words() -> str:
     lines = []
     for word in WORDS.values():
         meaning = textwrap.wrap(word.meaning, _WIDTH - _INDENT)
-        lines.append(f"  {word.usage:<{_INDENT - 4}}  {meaning[0]}")
-        lines += [" " * _INDENT + line for line in meaning[1:]]
+        usage = f"  {word.usage:<{_INDENT - 4}}  "
+        lines += [usage + meaning.pop(0)] if len(usage) == _INDENT else [usage]
+        lines += [" " * _INDENT + line for line in meaning]
     return "\n".join(lines)
 
 

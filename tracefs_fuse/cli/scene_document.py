@@ -7,15 +7,21 @@ only counts whether there is one: ``-1``, ``0`` or ``pfn``.
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from engine import Machine
 from engine.scene import Event, Outcome, Stage
 from engine.tracepoints import NO_PFN
+from tracefs_fuse.files.node import Directory, File, Node, Request
+from tracefs_fuse.files.thp import thp_tree
 from tracefs_fuse.tracing.events.huge_memory import STATUS, definitions
 
 Scene = dict[str, Any]
+
+_ROOT = Request(1)
 
 _PFN_NAMES = {"pfn": "scan_pfn", "hpfn": "hpage_pfn"}
 """Page numbers have another name in print than in the record."""
@@ -32,13 +38,24 @@ class Player:
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._stage = Stage(Machine(version, workload="idle"))
+        machine = Machine(version, workload="idle")
+        self._knobs = thp_tree(machine)
+        self._stage = Stage(machine, self._set_knob)
         self._fields = {d.name: {name for _, name in d.fields} for d in definitions(version)}
 
     def play(self, scene: Scene) -> Scene:
         """The same scene with what the engine did."""
         outcome = self._stage.play(scene["script"])
         return {**scene, **self._written(outcome)}
+
+    def _set_knob(self, name: str, value: str) -> None:
+        """Write the file of a knob."""
+        node: Node | None = self._knobs
+        for part in name.split("/"):
+            node = node.lookup(part) if isinstance(node, Directory) else None
+        if not isinstance(node, File):
+            raise OSError(errno.ENOENT, name)
+        node.open(_ROOT, os.O_WRONLY).write(_ROOT, value.encode(), 0)
 
     def _written(self, outcome: Outcome) -> Scene:
         mms: dict[int, str] = {}
