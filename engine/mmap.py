@@ -263,20 +263,27 @@ def _write_protect_entries(table: PageTable, first: int, last: int, *, markers: 
 # -- moving --------------------------------------------------------------------------------
 
 
-def mremap(mm: MmStruct, start: int, end: int, target: int) -> None:
-    """mremap(MREMAP_MAYMOVE | MREMAP_FIXED): move [start, end) to another address."""
+def mremap(mm: MmStruct, start: int, end: int, target: int, size: int | None = None) -> None:
+    """mremap(MREMAP_MAYMOVE | MREMAP_FIXED): move [start, end) to another address.
+
+    size: what it has there; as much as here when None.
+    """
+    size = end - start if size is None else size
     vma = mm.find_vma(start)
     if vma is None or vma.start > start or vma.end < end:
         raise refuse(errno.EFAULT)
-    if target < end and start < target + end - start:
+    if not size or (target < end and start < target + size):
         raise refuse(errno.EINVAL)
-    munmap(mm, target, target + end - start)
+    munmap(mm, target, target + size)
+    if start + size < end:
+        munmap(mm, start + size, end)
+        end = start + size
     split_at(mm, start)
     split_at(mm, end)
     moved = mm.find_vma(start)
     assert moved is not None
     mm.vmas.remove(moved)
-    copy = Vma(target, target + end - start, moved.mapping, moved.pgoff, **moved.flags())
+    copy = Vma(target, target + size, moved.mapping, moved.pgoff, **moved.flags())
     copy.anon_vma = moved.anon_vma
     insort(mm.vmas, copy, key=_START)
     _move_page_tables(mm, start, end, target)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from engine.folio import PAGE_SIZE, Folio
 from engine.mm import MmStruct
-from engine.page_table import EXCLUSIVE, MIGRATION, OBJECT, UFFD_WP, WRITE, HugePmd
+from engine.page_table import EXCLUSIVE, MIGRATION, OBJECT, UFFD_WP, WRITE, HugePmd, PageTable
 
 
 def folios(mm: MmStruct, start: int, end: int) -> Iterator[Folio]:
@@ -25,6 +26,16 @@ def folios(mm: MmStruct, start: int, end: int) -> Iterator[Folio]:
                     yield cached
                 elif pmd is not None and any(pmd.present(index, index + 1)):
                     yield mm.folio(pmd, index)
+
+
+def large_folios(mm: MmStruct, start: int, end: int, order: int) -> int:
+    """How many folios of an order are mapped in [start, end) by an entry for each page."""
+    entries: Counter[Folio] = Counter()
+    for _, pmd, first, last in mm.populated(start, end):
+        if isinstance(pmd, PageTable):
+            found = (pmd.objects[index] for index in pmd.with_objects(first, last))
+            entries.update(folio for folio in found if isinstance(folio, Folio))
+    return sum(folio.order == order and n == folio.pages for folio, n in entries.items())
 
 
 def hold(folio: Folio) -> None:

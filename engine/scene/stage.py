@@ -88,6 +88,9 @@ class Stage:
         self.pages = 0
         """Pages of the mapping."""
 
+        self.tmpfs_huge = "never"
+        """The mount option of the tmpfs with the files."""
+
         self.swap_is_on = False
         self.meanwhile: dict[str, list[str]] = {}
         """Steps that are taken when a collapse gets to a place."""

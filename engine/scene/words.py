@@ -48,7 +48,7 @@ class Word:
     """Takes the stage, the address space and the values."""
 
 
-_NUMBERS = frozenset({"A", "B", "N", "M", "TO", "DISTANCE"})
+_NUMBERS = frozenset({"A", "B", "N", "M", "TO", "DISTANCE", "ORDER"})
 
 
 def parse(line: str) -> tuple[Word, list[str]]:
@@ -161,9 +161,18 @@ def _map(stage: Stage, mm: MmStruct, kind: str, count: str, sharing: str = "shar
         file = AddressSpace(stage.kernel, name, file_kind, stage.pages)
         if file_kind is not FileKind.MEMFD:
             stage.files[name] = file
+        if file_kind is FileKind.TMPFS:
+            file.huge = stage.tmpfs_huge
     elif file.size != stage.pages:
         file.truncate(stage.pages)
     mmap.mmap(mm, BASE, size, file, shared=sharing == "shared")
+
+
+def _tmpfs(stage: Stage, mm: MmStruct, huge: str) -> None:
+    stage.tmpfs_huge = huge
+    for file in stage.files.values():
+        if file.kind is FileKind.TMPFS:
+            file.huge = huge
 
 
 def _mapping(mm: MmStruct) -> Vma:
@@ -206,8 +215,11 @@ def _userfaultfd_missing(stage: Stage, mm: MmStruct) -> None:
     mmap.register_userfaultfd(mm, BASE, BASE + stage.pages * PAGE_SIZE, "missing")
 
 
-def _remap(stage: Stage, mm: MmStruct, first: str, last: str, target: str) -> None:
-    mmap.mremap(mm, *_addresses(first, last), BASE + int(target) * PAGE_SIZE)
+def _remap(
+    stage: Stage, mm: MmStruct, first: str, last: str, target: str, count: str | None = None
+) -> None:
+    size = None if count is None else int(count) * PAGE_SIZE
+    mmap.mremap(mm, *_addresses(first, last), BASE + int(target) * PAGE_SIZE, size)
 
 
 # -- processes ---------------------------------------------------------------------------------
@@ -366,8 +378,12 @@ def _smaps(stage: Stage, mm: MmStruct) -> None:
         stage.say(f"SMAPS THPeligible: {int(bool(eligible))}")
 
 
-def _expect(stage: Stage, mm: MmStruct, count: str) -> None:
+def _expect(stage: Stage, mm: MmStruct, count: str, order: str | None = None) -> None:
     end = BASE + stage.pages * PAGE_SIZE
+    if order is not None:
+        found = pages.large_folios(mm, BASE, end, int(order))
+        stage.say(f"FOLIOS {found}" + ("" if found == int(count) else f", not {count}"))
+        return
     found = sum(
         usage.anon_huge + usage.shmem_huge + usage.file_huge
         for usage in (usage_of(mm, vma) for vma in mm.vmas_in(BASE, end))
@@ -385,13 +401,18 @@ WORDS = {
         "folios",
         _map,
     ),
+    "tmpfs": Word(
+        "tmpfs never|always|within_size|advise", "remount the tmpfs of files with huge=", _tmpfs
+    ),
     "write": Word("write A B", "write to pages", partial(_access, write=True)),
     "read": Word("read A B", "read from pages", partial(_access, write=False)),
     "advise": Word("advise WHAT A B", f"madvise(2): {', '.join(madvise.ADVICE)}", _advise),
     "protect": Word("protect rw|r|none A B", "mprotect(2)", _protect),
     "unmap": Word("unmap A B", "munmap(2)", _on_pages(mmap.munmap)),
     "lock": Word("lock A B", "mlock(2)", _on_pages(mmap.mlock)),
-    "remap": Word("remap A B TO", "mremap(2): move pages to another place", _remap),
+    "remap": Word(
+        "remap A B TO [N]", "mremap(2): move pages to another place, where they are N", _remap
+    ),
     "pin": Word("pin A B", "vmsplice(2): an extra reference to each page", _on_pages(mmap.pin)),
     "uffdwp": Word(
         "uffdwp A B",
@@ -458,7 +479,9 @@ WORDS = {
     ),
     "smaps": Word("smaps", "some lines of the mapping's smaps", _smaps),
     "expect": Word(
-        "expect N", "say how many huge pages are mapped, and whether that is N", _expect
+        "expect N [ORDER]",
+        "say how many huge pages are mapped, or folios of an order by entries, and whether it is N",
+        _expect,
     ),
 }
 """All words, by the first letters of a line."""
