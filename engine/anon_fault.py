@@ -223,6 +223,7 @@ def _map_large(
             kernel.count_size(order, "anon_fault_fallback")
             continue
         kernel.count_size(order, "anon_fault_alloc")
+        folio.zeroes = (1 << pages) - 1
         for page in range(pages):
             mm.map_folio(table, first + page, folio, NEW_ANON, page)
         return True

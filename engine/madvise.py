@@ -166,14 +166,18 @@ def _table_of(
 def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tuple[int, Folio]]:
     """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
     own = []
+    refused: set[Folio] = set()
     for index in list(table.present(first, last)):
         if table.states[index] & (PRESENT | ZERO) != PRESENT:
             continue
         folio = mm.folio(table, index)
+        if folio in refused:
+            continue
         if folio.order:
             inside = sum(table.objects.get(i) is folio for i in range(first, last))
             if inside != folio.mapcount or inside < folio.pages:
                 if folio.is_mapped_by_several or not mm.split_folio(table, folio):
+                    refused.add(folio)
                     continue
                 if table.states[index] & ZERO:
                     continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -106,19 +106,25 @@ class Stage:
 
         Raises UnknownStep, before anything is done, for a step that is none.
         """
+        for _ in self.perform(script):
+            pass
+        return self.outcome
+
+    def perform(self, script: list[str]) -> Iterator[str]:
+        """Play a scene step by step; gives each one when it was taken."""
         for line in script:
             words.parse(line)
         self._begin()
         try:
-            with self.machine.running(self._processes[-1].task):
-                for line in script:
+            for line in script:
+                with self.machine.running(self._processes[-1].task):
                     self._step(line)
-                self.machine.settle()
+                yield line
+            self.machine.settle()
         except words.Killed as signal:
             self.say(f"KILLED {signal}")
         finally:
             self._end()
-        return self.outcome
 
     # -- before and after ------------------------------------------------------------------
 
