@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.mm import MmStruct
 
 _NEVER_MILLISECONDS = 600_000
-_DEFAULTS: Knobs = (
+DEFAULTS: Knobs = (
     {"enabled": "madvise", "defrag": "madvise", "shmem_enabled": "advise"},
     {
         "defrag": True,
@@ -33,7 +33,7 @@ _DEFAULTS: Knobs = (
     },
     dict.fromkeys(ORDERS, ("never", "never")) | {HPAGE_PMD_ORDER: ("inherit", "inherit")},
 )
-"""What the knobs are when a scene begins."""
+"""What the knobs are when a recorded scene begins."""
 
 _ROUNDS_BEFORE = 2
 """Setting the knobs wakes khugepaged, which forgets who ended meanwhile."""
@@ -68,13 +68,20 @@ class Stage:
     """
 
     def __init__(
-        self, machine: Machine, set_knob: SetKnob | None = None, *, notes: bool = True
+        self,
+        machine: Machine,
+        set_knob: SetKnob | None = None,
+        *,
+        notes: bool = True,
+        knobs: Knobs | None = DEFAULTS,
     ) -> None:
         """machine: one whose khugepaged nobody else keeps busy.
 
         set_knob: writes a file below transparent_hugepage/; without, values are taken as they are.
         notes: note the events, which then nobody else hears.
+        knobs: what each scene begins with; None for what there is.
         """
+        self._knobs = knobs
         self.machine = machine
         self.set_knob = set_knob or partial(words.set_knob, machine.kernel)
         self._notes = notes
@@ -110,10 +117,15 @@ class Stage:
             pass
         return self.outcome
 
-    def perform(self, script: list[str]) -> Iterator[str]:
-        """Play a scene step by step; gives each one when it was taken."""
+    @staticmethod
+    def check(script: Sequence[str]) -> None:
+        """Raises UnknownStep for a step that is none."""
         for line in script:
             words.parse(line)
+
+    def perform(self, script: list[str]) -> Iterator[str]:
+        """Play a scene step by step; gives each one when it was taken."""
+        self.check(script)
         self._begin()
         try:
             for line in script:
@@ -133,7 +145,8 @@ class Stage:
         self.child = None
         for _ in range(_ROUNDS_BEFORE):
             self.machine.khugepaged_round()
-        self.kernel.thp.restore(_DEFAULTS)
+        if self._knobs is not None:
+            self.kernel.thp.restore(self._knobs)
         self.outcome = Outcome()
         self._watched = None
         self.meanwhile.clear()

@@ -11,24 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.scene.showcases import showcases
-from engine.scene.stage import Stage
-from engine.scheduler import Sleep, Thread
+from engine.workloads.scenes import play_each
 
 if TYPE_CHECKING:
     from engine.machine import Machine
 
-_SECOND = 1_000_000_000
-
 
 def begin(machine: Machine) -> None:
-    machine.start(machine.spawn("director").task, _play(machine))
-
-
-def _play(machine: Machine) -> Thread:
-    stage = Stage(machine, notes=False)
-    while True:
-        for showcase in showcases(machine.kernel.version).values():
-            knobs = machine.thp.save()
-            stage.play(list(showcase.script))
-            machine.thp.restore(knobs)
-            yield Sleep(_SECOND)
+    play_each(machine, [s.script for s in showcases(machine.kernel.version).values()])

@@ -8,7 +8,9 @@ from functools import partial
 
 from engine import Machine
 from engine.tracepoints import TRACEPOINTS
+from engine.workloads.scenes import play_one
 from tracefs_fuse.cli.pace import Pace
+from tracefs_fuse.cli.scene_document import knob_writer
 from tracefs_fuse.files.node import Directory
 from tracefs_fuse.files.root import root_tree
 from tracefs_fuse.tracing.events import huge_memory
@@ -23,6 +25,9 @@ class LabOptions:
     cpus: int = 4
     workload: str = "article"
     seed: int = 0
+    scene: tuple[str, ...] = ()
+    """Steps of a scene that is played each second, in the place of the workload."""
+
     speed: float = 10.0
     """Virtual seconds in a real one."""
 
@@ -38,15 +43,20 @@ class Lab:
 
 
 def build_lab(options: LabOptions) -> Lab:
-    """Make a lab; nothing runs until its pace is started."""
+    """Make a lab; nothing runs until its pace is started.
+
+    Raises UnknownStep for a scene with a step that is none.
+    """
     lock = threading.RLock()
     machine = Machine(
         version=options.kernel,
         cpus=options.cpus,
         seed=options.seed,
-        workload=options.workload,
+        workload="idle" if options.scene else options.workload,
         lock=lock,
     )
+    if options.scene:
+        play_one(machine, options.scene, knob_writer(machine))
     tracing = Tracing(options.kernel, machine, cpus=options.cpus, seed=options.seed, lock=lock)
     for name, prototype in TRACEPOINTS.items():
         if (huge_memory.SYSTEM, name) in tracing.events:

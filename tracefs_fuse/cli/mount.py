@@ -15,6 +15,7 @@ from engine.workloads import WORKLOADS
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.cli.mounts import mount_at, source_of
 from tracefs_fuse.cli.problems import Problem, check_machine, check_mount_point
+from tracefs_fuse.cli.scene import read_scene
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _READY = b"ready\n"
@@ -23,7 +24,7 @@ _MAX_CPUS = 64
 _LOG = "tracefs-fuse/log"
 _LOG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 _INVITATION = """\
-The lab is on {folder} (kernel {kernel}, workload {workload}). Try:
+The lab is on {folder} (kernel {kernel}, {life}). Try:
 
   cd {tree}/events/huge_memory/mm_khugepaged_scan_pmd
   echo 'hist:keys=status:sort=hitcount' > trigger
@@ -55,6 +56,11 @@ def add_parser(commands: Any) -> None:
         choices=list(WORKLOADS),
         default=_DEFAULTS.workload,
         help="what its processes do (%(default)s)",
+    )
+    parser.add_argument(
+        "--scene",
+        metavar="FILE",
+        help="play this scene each second in the place of a workload; see: tracefs-fuse scene --help",
     )
     parser.add_argument(
         "--seed",
@@ -98,6 +104,7 @@ def _log_file() -> Path:
 def run(options: argparse.Namespace) -> int:
     check_machine()
     folder: Path = options.folder.absolute()
+    scene = read_scene(options.scene) if options.scene else ()
     there = check_mount_point(folder)
     if there is not None:
         print(f"The lab is already on {folder} (process {there.daemon}).")
@@ -106,21 +113,22 @@ def run(options: argparse.Namespace) -> int:
         folder=folder,
         tree=shlex.quote(f"{folder}/sys/kernel/tracing"),
         kernel=options.kernel,
-        workload=options.workload,
+        life=f"scene {options.scene}" if scene else f"workload {options.workload}",
+    )
+    made_of = LabOptions(
+        options.kernel, options.cpus, options.workload, options.seed, scene, options.speed
     )
     if options.foreground:
         logging.basicConfig(format=_LOG_FORMAT)
-        return _serve(options, folder, lambda: print(invitation, flush=True))
-    return _serve_in_background(options, folder, invitation)
+        return _serve(made_of, folder, lambda: print(invitation, flush=True))
+    return _serve_in_background(made_of, folder, invitation)
 
 
-def _serve(options: argparse.Namespace, folder: Path, started: Callable[[], None]) -> int:
+def _serve(made_of: LabOptions, folder: Path, started: Callable[[], None]) -> int:
     """Serve the lab until it is unmounted."""
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
-    lab = build_lab(
-        LabOptions(options.kernel, options.cpus, options.workload, options.seed, options.speed)
-    )
+    lab = build_lab(made_of)
 
     def begin() -> None:
         lab.pace.start()
@@ -142,7 +150,7 @@ def _detach(folder: Path) -> None:
         mount.detach()
 
 
-def _serve_in_background(options: argparse.Namespace, folder: Path, invitation: str) -> int:
+def _serve_in_background(made_of: LabOptions, folder: Path, invitation: str) -> int:
     """Serve from a process of its own; returns once the lab answers.
 
     Until then whatever that process and libfuse complain about comes here, and is the fault shown.
@@ -157,7 +165,7 @@ def _serve_in_background(options: argparse.Namespace, folder: Path, invitation: 
             null = os.open(os.devnull, os.O_RDWR)
             _redirect({0: null, 1: null, 2: tell}, closing=[news, tell, null])
             logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
-            status = _serve(options, folder, lambda: _tell_ready(log))
+            status = _serve(made_of, folder, lambda: _tell_ready(log))
         except Problem as problem:
             os.write(2, f"{problem}\n".encode())
         except Exception:

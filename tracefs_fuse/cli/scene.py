@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from engine.scene import WORDS, UnknownStep
+from engine.scene import WORDS, Stage, UnknownStep
 from tracefs_fuse.cli.problems import Problem
 from tracefs_fuse.cli.scene_document import Player, differences, event_text, script_of
 from tracefs_fuse.tracing.versions import VERSIONS
@@ -70,6 +70,18 @@ def run(options: argparse.Namespace) -> int:
         raise Problem(f"{options.file}: {error}") from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise Problem(f"{options.file} is no document of recorded scenes: {error!r}") from None
+
+
+def read_scene(name: str) -> tuple[str, ...]:
+    """The steps of a scene file.  Raises Problem when it can't be read, or has none."""
+    script = script_of(_read(name))
+    try:
+        Stage.check(script)
+    except UnknownStep as error:
+        raise Problem(f"{name}: {error}") from None
+    if not script:
+        raise Problem(f"{name} has no steps; see: tracefs-fuse scene --help")
+    return tuple(script)
 
 
 def _read(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine import Machine
 from engine.scene import Event, Outcome, Stage
+from engine.scene.stage import SetKnob
 from engine.tracepoints import NO_PFN
 from tracefs_fuse.files.node import Directory, File, Node, Request
 from tracefs_fuse.files.thp import thp_tree
@@ -33,29 +34,34 @@ def script_of(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def knob_writer(machine: Machine) -> SetKnob:
+    """What writes the files of a machine's knobs."""
+    knobs = thp_tree(machine)
+
+    def write(name: str, value: str) -> None:
+        node: Node | None = knobs
+        for part in name.split("/"):
+            node = node.lookup(part) if isinstance(node, Directory) else None
+        if not isinstance(node, File):
+            raise OSError(errno.ENOENT, name)
+        node.open(_ROOT, os.O_WRONLY).write(_ROOT, value.encode(), 0)
+
+    return write
+
+
 class Player:
     """Plays the scenes of one document, one after the other on one kernel."""
 
     def __init__(self, version: str) -> None:
         self._version = version
         machine = Machine(version, workload="idle")
-        self._knobs = thp_tree(machine)
-        self._stage = Stage(machine, self._set_knob)
+        self._stage = Stage(machine, knob_writer(machine))
         self._fields = {d.name: {name for _, name in d.fields} for d in definitions(version)}
 
     def play(self, scene: Scene) -> Scene:
         """The same scene with what the engine did."""
         outcome = self._stage.play(scene["script"])
         return {**scene, **self._written(outcome)}
-
-    def _set_knob(self, name: str, value: str) -> None:
-        """Write the file of a knob."""
-        node: Node | None = self._knobs
-        for part in name.split("/"):
-            node = node.lookup(part) if isinstance(node, Directory) else None
-        if not isinstance(node, File):
-            raise OSError(errno.ENOENT, name)
-        node.open(_ROOT, os.O_WRONLY).write(_ROOT, value.encode(), 0)
 
     def _written(self, outcome: Outcome) -> Scene:
         mms: dict[int, str] = {}
