@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--scene",
         metavar="FILE",
-        help="play this scene each second in the place of a workload; see: tracefs-fuse scene --help",
+        help="play this scene each second in the place of a workload (see: tracefs-fuse scene -h)",
     )
     parser.add_argument(
         "--seed",

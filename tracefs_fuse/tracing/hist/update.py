@@ -123,13 +123,15 @@ class UpdateComposer:
             return self._calculation(field)
         if F.STACKTRACE in flags and field.field is None and not flags & (F.REFERENCE | F.ALIAS):
             return "0", True  # the kernel's stack is no number, but a field is an address
+        if field.field is not None and F.STACKTRACE in flags:
+            return str(STRING_ADDRESS), True
         if F.LOG2 in flags:
             log2 = f"(({self._unsigned(field.operands[0])} or 1) - 1).bit_length()"
             return f"{log2} % 64" if self._histogram.version.hist_log2_wraps else log2, True
         if F.BUCKETS in flags:
             operand = self._unsigned(field.operands[0])
             return f"{operand} // {field.buckets} * {field.buckets}", True
-        if flags & (F.STRING | F.STACKTRACE):
+        if F.STRING in flags:
             return str(STRING_ADDRESS), True
         if flags & (F.REFERENCE | F.ALIAS):
             return self._reference(field), True
