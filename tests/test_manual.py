@@ -1,4 +1,4 @@
-"""The manual has a line for each file of the lab."""
+"""The manual has a line for each file of the lab, and for each step of a scene."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.scene import WORDS
+from engine.scene.words import Word
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.files.node import Directory
 from tracefs_fuse.tracing.versions import VERSIONS
 
-MANUAL = (Path(__file__).parents[1] / "docs/files.md").read_text()
+DOCS = Path(__file__).parents[1] / "docs"
+MANUAL = (DOCS / "files.md").read_text()
+SCENES = (DOCS / "scenes.md").read_text()
 TRACING = "sys/kernel/tracing/"
 THP = "sys/kernel/mm/transparent_hugepage/"
 KINDS = [
@@ -46,6 +50,12 @@ def documented(path: str) -> str:
         if match := pattern.fullmatch(path):
             return match.expand(name)
     raise AssertionError(path)
+
+
+@pytest.mark.parametrize("word", WORDS.values(), ids=list(WORDS))
+def test_each_step_has_a_line(word: Word) -> None:
+    usage = word.usage.replace("|", "\\|")
+    assert f"| `{usage}` | {word.meaning} |\n" in SCENES
 
 
 @pytest.mark.parametrize("version", VERSIONS)
