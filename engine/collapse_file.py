@@ -25,6 +25,9 @@ from engine.vma import Vma
 
 _R = ScanResult
 
+_SWAP_ENTRY_PFN = 0x5800000000
+"""What a swap entry's page number would be, were it a page."""
+
 
 def collapse_scan_file(
     cc: CollapseControl, mm: MmStruct, address: int, mapping: AddressSpace, start: int
@@ -49,7 +52,7 @@ def collapse_scan_file(
             result = collapse_file(cc, mm, address, mapping, start)
     kernel.trace.mm_khugepaged_scan_file(
         mm.address,
-        found.folio.pfn if found.folio is not None else NO_PFN,
+        found.pfn,
         mapping.name,
         found.present,
         found.swap,
@@ -65,8 +68,8 @@ class _Found:
     present: int = 0
     swap: int = 0
     result: ScanResult = _R.SUCCEED
-    folio: Folio | None = None
-    """The one that ended the scan."""
+    pfn: int = NO_PFN
+    """Of the folio that ended the scan."""
 
 
 def _scan(cc: CollapseControl, mapping: AddressSpace, start: int) -> _Found:
@@ -80,11 +83,13 @@ def _scan(cc: CollapseControl, mapping: AddressSpace, start: int) -> _Found:
             if found.swap > limit:
                 kernel.count("thp_scan_exceed_swap_pte")
                 found.result = _R.EXCEED_SWAP_PTE
+                if kernel.version.names_swap_entry:
+                    found.pfn = _SWAP_ENTRY_PFN
                 break
             continue
         found.result = _examine(cc, entry)
         if found.result is not _R.SUCCEED:
-            found.folio = entry
+            found.pfn = entry.pfn
             break
         found.present += entry.pages
     return found

@@ -155,6 +155,9 @@ def _table_of(
     if last - first == HPAGE_PMD_NR:
         on_huge(mm, base, pmd)
         return None
+    if folio.pins or folio.locked:
+        mm.kernel.count_split(folio.order, failed=True)
+        return None
     table = mm.split_pmd(base)
     if table is None:
         assert folio.mapping is not None

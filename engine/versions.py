@@ -121,6 +121,9 @@ class EngineVersion:
     shmem_swaps_in_whole: bool
     """... and comes back in one."""
 
+    names_swap_entry: bool
+    """An event for exceed_swap_pte in a file takes the swap entry for a page, and names it."""
+
     refuses_compound: bool
     """The page cache is not collapsed where it has folios of several pages."""
 
@@ -238,6 +241,7 @@ V6_12 = EngineVersion(
     maps_whole_shmem=True,
     shmem_swaps_whole=True,
     shmem_swaps_in_whole=False,
+    names_swap_entry=False,
     refuses_compound=False,
     installs_at_once=False,
     split_defers=False,
@@ -272,6 +276,7 @@ V6_1 = replace(
     disabled_maps_no_pmd=False,
     maps_whole_shmem=False,
     shmem_swaps_whole=False,
+    names_swap_entry=True,
     refuses_compound=True,
     installs_at_once=True,
     split_defers=True,
@@ -288,6 +293,7 @@ V6_1 = replace(
 V6_18 = replace(
     V6_12,
     name="6.18",
+    names_swap_entry=True,
     results=RESULTS_6_18,
     needs_writable=False,
     disables_except_advised=True,
@@ -316,6 +322,7 @@ V7_3 = replace(
     enters_on_change=True,
     collapses_to_sizes=True,
     collapses_files=True,
+    names_swap_entry=False,
     forced_ignores_sizes=True,
     writes_back=True,
     empty_range_collapses=True,
