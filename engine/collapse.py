@@ -584,7 +584,8 @@ def _install(
     base = start & -HPAGE_PMD_SIZE
     first = (start - base) // PAGE_SIZE
     folio.zeroes = _zeroes(table, first, order)
-    mm.clear_entries(table, first, first + (1 << order))
+    batched = mm.kernel.version.collapse_unmaps_in_batches
+    mm.clear_entries(table, first, first + (1 << order), batched=batched)
     if order == HPAGE_PMD_ORDER:
         mm.drop_table(base)
         mm.map_huge(base, folio, state)

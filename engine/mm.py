@@ -234,24 +234,38 @@ class MmStruct:
         """Clear an entry, whatever it is, and give up what it maps."""
         self.clear_entries(table, index, index + 1)
 
-    def clear_entries(self, table: PageTable, first: int, last: int) -> None:
-        """Clear the entries in [first, last); what nobody refers to any more is freed."""
+    def clear_entries(
+        self, table: PageTable, first: int, last: int, *, batched: bool | None = None
+    ) -> None:
+        """Clear the entries in [first, last); what nobody refers to any more is freed.
+
+        batched: all pages of a folio are unmapped at once; None for what is usual.
+        """
         plain = table.plain(first, last)
         if plain:
             self.uncharge(plain, node_of(table.frames))
         self.kernel.memory.swap += table.swapped(first, last)
         objects = table.with_objects(first, last)
         table.states[first:last] = bytes(last - first)
+        if batched is None:
+            batched = self.kernel.version.unmaps_in_batches
+        parted: dict[Folio, int] = {}
         for index in objects:
             found = table.objects.pop(index)
             if isinstance(found, SwapSlot):
                 self.kernel.put_swap(found)
+                continue
+            page = table.pages.pop(index, 0)
+            found.note_mapping(self.address, page, -1)
+            if found.order and batched:
+                parted[found] = page
             else:
-                self._remove_rmap(found, table.pages.pop(index, 0))
+                self._unmapped(found, page)
+        for folio, page in parted.items():
+            self._unmapped(folio, page)
 
-    def _remove_rmap(self, folio: Folio, page: int | None) -> None:
-        """folio_remove_rmap_ptes() or _pmd(), and the reference that went with the mapping."""
-        folio.note_mapping(self.address, page, -1)
+    def _unmapped(self, folio: Folio, page: int | None) -> None:
+        """A page, or (None) the whole, is mapped no more: drop the reference that went with it."""
         if folio.anon and folio.is_partially_mapped(page):
             self.kernel.defer_split(folio)
         self.kernel.put_folio(folio)
@@ -271,7 +285,8 @@ class MmStruct:
         assert isinstance(pmd, HugePmd)
         if not pmd.folio.is_zero:
             self.kernel.count(_mapped_counter(pmd.folio), -1)
-            self._remove_rmap(pmd.folio, None)
+            pmd.folio.note_mapping(self.address, None, -1)
+            self._unmapped(pmd.folio, None)
 
     def split_pmd(self, base: int) -> PageTable | None:
         """__split_huge_pmd(): map an anonymous huge page by 512 entries; a file's is let go."""

@@ -130,6 +130,12 @@ class EngineVersion:
     installs_at_once: bool
     """A file's huge page is mapped as it is made; page tables of others wait for the next visit."""
 
+    unmaps_in_batches: bool
+    """The pages of a large folio are unmapped at once, so that it is never mapped in part."""
+
+    collapse_unmaps_in_batches: bool
+    """... also when they are collapsed."""
+
     split_defers: bool
     """A huge page that is split is first counted as one that waits for it."""
 
@@ -244,6 +250,8 @@ V6_12 = EngineVersion(
     names_swap_entry=False,
     refuses_compound=False,
     installs_at_once=False,
+    unmaps_in_batches=True,
+    collapse_unmaps_in_batches=False,
     split_defers=False,
     finds_filled=True,
     copies_safely=True,
@@ -279,6 +287,7 @@ V6_1 = replace(
     names_swap_entry=True,
     refuses_compound=True,
     installs_at_once=True,
+    unmaps_in_batches=False,
     split_defers=True,
     finds_filled=False,
     copies_safely=False,
@@ -322,6 +331,7 @@ V7_3 = replace(
     enters_on_change=True,
     collapses_to_sizes=True,
     collapses_files=True,
+    collapse_unmaps_in_batches=True,
     names_swap_entry=False,
     forced_ignores_sizes=True,
     writes_back=True,
