@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.collapse import COLLAPSE_COST, SCAN_COST
+from engine.collapse import SCAN_COST
 from engine.collapse_control import CollapseControl, alloc_charge_folio, find_pmd, is_gone
+from engine.collapse_huge_page import COLLAPSE_COST
 from engine.file_fault import read_page
 from engine.filemap import Absent, AddressSpace
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, Folio
