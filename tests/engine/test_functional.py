@@ -1,7 +1,9 @@
 """The kernel's own test of khugepaged, played on the engine.
 
 The cases are those of tools/testing/selftests/mm/khugepaged.c, and with them goes what
-mm/khugepaged.c traces.  Memory has no contents here: that they survive is not tested.
+mm/khugepaged.c traces.  Memory has no contents here: that they survive is not tested.  Kernels that
+reclaim with lru_gen count more pages of a child as referenced from 7.3 on, since a fault marks what
+it brings; here, as with /sys/kernel/mm/lru_gen/enabled at 0, only page table entries tell.
 """
 
 from __future__ import annotations
