@@ -49,7 +49,7 @@ TURNS = [
     turn(FULL, "hugepages-2048kB/enabled", "never", "succeeded"),
     turn(MEMFD, "shmem_enabled", "deny", "succeeded"),
     turn(MEMFD, "hugepages-2048kB/shmem_enabled", "never", "succeeded"),
-    turn(PART, "enabled", "always", "succeeded", "page_pmd_mapped succeeded"),
+    turn(PART, "enabled", "always", "succeeded", "page_pmd_mapped"),
 ]
 
 

@@ -74,11 +74,16 @@ def migrate(mm: MmStruct, start: int, end: int) -> None:
 
 
 def merge(mm: MmStruct, start: int, end: int) -> None:
-    """try_to_merge_one_page(): all pages become the first of them, which nobody may write."""
+    """try_to_merge_one_page(): all pages become the first of them, which nobody may write.
+
+    Only small anonymous pages can be merged.
+    """
     kept: Folio | None = None
     for _, table, first, last in mm.tables(start, end):
         for index in list(table.present(first, last)):
             folio = mm.folio(table, index)
+            if folio.order or not folio.anon:
+                continue
             state = table.states[index] & ~(WRITE | EXCLUSIVE)
             if kept is None:
                 kept, folio.merged = folio, True

@@ -119,7 +119,7 @@ def check(machine: Machine, stage: Stage) -> None:
     assert machine.kernel.memory.pages_used == plain + held + zero
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(VERSIONS)), KIND, SHARING, st.lists(STEP, min_size=1, max_size=12))
 def test_books_are_kept(version: str, kind: str, sharing: str, steps: list[str]) -> None:
     machine = Machine(version, workload="idle")
