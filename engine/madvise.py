@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Callable
 
 from engine.anon_fault import anon_vma_prepare
@@ -170,6 +171,7 @@ def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tu
     """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
     own = []
     refused: set[Folio] = set()
+    inside = Counter(table.objects[i] for i in table.with_objects(first, last))
     for index in list(table.present(first, last)):
         if table.states[index] & (PRESENT | ZERO) != PRESENT:
             continue
@@ -177,8 +179,7 @@ def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tu
         if folio in refused:
             continue
         if folio.order:
-            inside = sum(table.objects.get(i) is folio for i in range(first, last))
-            if inside != folio.mapcount or inside < folio.pages:
+            if inside[folio] != folio.mapcount or inside[folio] < folio.pages:
                 if folio.is_mapped_by_several or not mm.split_folio(table, folio):
                     refused.add(folio)
                     continue
@@ -205,7 +206,8 @@ def _pageout(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
         ages = mm.kernel.version.pageout_ages
         for index, folio in _own_pages(mm, table, first, last):
             if table.states[index] & PRESENT:
-                table.states[index] &= ~YOUNG if ages else ~0
+                if ages:
+                    table.states[index] &= ~YOUNG
                 folio.referenced = False
                 reclaim(mm, table, index)
 
@@ -302,7 +304,7 @@ def _hwpoison(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
 
 def _guard(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     """MADV_GUARD_INSTALL: touching these pages is a segmentation fault."""
-    if vma.locked or vma.special:
+    if vma.locked or vma.special or not mm.kernel.version.has_guards:
         raise refuse(errno.EINVAL)
     anon_vma_prepare(mm, vma)
     vma.guarded = True

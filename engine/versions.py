@@ -130,6 +130,9 @@ class EngineVersion:
     installs_at_once: bool
     """A file's huge page is mapped as it is made; page tables of others wait for the next visit."""
 
+    has_guards: bool
+    """madvise(MADV_GUARD_INSTALL) exists."""
+
     unmaps_in_batches: bool
     """The pages of a large folio are unmapped at once, so that it is never mapped in part."""
 
@@ -250,6 +253,7 @@ V6_12 = EngineVersion(
     names_swap_entry=False,
     refuses_compound=False,
     installs_at_once=False,
+    has_guards=False,
     unmaps_in_batches=True,
     collapse_unmaps_in_batches=False,
     split_defers=False,
@@ -308,6 +312,7 @@ V6_18 = replace(
     disables_except_advised=True,
     maps_clock=True,
     installs_in_empty=True,
+    has_guards=True,
     shmem_swaps_in_whole=True,
     shmem_orders_exact=True,
     shmem_keeps_awake=True,
