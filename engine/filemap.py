@@ -126,8 +126,9 @@ class AddressSpace:
         mm.files[self] = None
 
     def close(self, mm: MmStruct) -> None:
-        """A process is gone; without one, a file without a name is gone too."""
+        """A process has no more to do with it; a file without a name goes with the last one."""
         self.mms.pop(mm.address, None)
+        mm.files.pop(self, None)
         if not self.mms and self.kind is FileKind.MEMFD:
             self.truncate(0)
 

@@ -176,7 +176,7 @@ class Kernel:
             folio.pins -= 1
             self.put_folio(folio)
         mm.pinned.clear()
-        for file in mm.files:
+        for file in list(mm.files):
             file.close(mm)
         for base in list(mm.pmds):
             mm.drop_table(base)

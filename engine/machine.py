@@ -77,7 +77,7 @@ class Machine:
         self.processes: dict[int, Process] = {}
         self._next_pid = _FIRST_PID
         self.start(self._khugepaged, self.kernel.khugepaged.run())
-        WORKLOADS[workload].begin(self)
+        WORKLOADS[workload].module.begin(self)
 
     # -- what is seen from outside ---------------------------------------------------------
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.filemap import AddressSpace
 from engine.folio import HPAGE_PMD_ORDER
+from engine.program import start_program
 from engine.scene import words
-from engine.scene.program import start_program
 from engine.thp import ORDERS, Knobs
 from engine.tracepoints import TRACEPOINTS
 

@@ -17,15 +17,11 @@ from engine.fault import touch
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE, PAGE_SIZE
 from engine.madvise import madvise
 from engine.mmap import expand, mmap, munmap
-from engine.scheduler import Sleep, Thread
+from engine.scheduler import Thread
+from engine.workloads.life import BASE, SCAN_SLEEP, pause, ranges, start
 
 if TYPE_CHECKING:
     from engine.machine import Machine, Process
-
-_SECOND = 1_000_000_000
-_BASE = 0x7F0000000000
-_SCAN_SLEEP = 1000
-"""Milliseconds: the administrator wants khugepaged to be quicker than by default."""
 
 _MAX_PTES_NONE = 128
 """... and not to make memory huge that is mostly holes."""
@@ -40,7 +36,7 @@ _CACHE = 1
 
 def begin(machine: Machine) -> None:
     knobs = machine.kernel.thp.khugepaged
-    knobs.scan_sleep_millisecs = _SCAN_SLEEP
+    knobs.scan_sleep_millisecs = SCAN_SLEEP
     knobs.max_ptes_none = _MAX_PTES_NONE
     machine.kernel.memory.swap = _SWAP_PAGES
     for comm, life in (
@@ -50,74 +46,64 @@ def begin(machine: Machine) -> None:
         ("python3", _growth),
         ("nginx", _swapped),
     ):
-        process = machine.spawn(comm)
-        machine.start(process.task, life(machine, process))
-
-
-def _ranges(count: int) -> int:
-    return count * HPAGE_PMD_SIZE
-
-
-def _pause(machine: Machine, seconds: float) -> Sleep:
-    """About so many seconds."""
-    return Sleep(int(seconds * _SECOND * machine.kernel.random.uniform(0.8, 1.2)))
+        start(machine, comm, life)
 
 
 def _database(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mmap(mm, _BASE, _ranges(_POOL))
+    mmap(mm, BASE, ranges(_POOL))
     while True:
-        touch(mm, _BASE, _BASE + _ranges(_POOL), write=True)
-        yield _pause(machine, 5)
+        touch(mm, BASE, BASE + ranges(_POOL), write=True)
+        yield pause(machine, 5)
 
 
 def _heap(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mmap(mm, _BASE, _ranges(_HEAP_USED + _HEAP_RESERVED))
-    used = _BASE + _ranges(_HEAP_USED)
+    mmap(mm, BASE, ranges(_HEAP_USED + _HEAP_RESERVED))
+    used = BASE + ranges(_HEAP_USED)
     while True:
-        touch(mm, _BASE, used, write=True)
-        yield _pause(machine, 7)
+        touch(mm, BASE, used, write=True)
+        yield pause(machine, 7)
 
 
 def _snapshots(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mmap(mm, _BASE, _ranges(_DATA))
-    touch(mm, _BASE, _BASE + _ranges(_DATA), write=True)
+    mmap(mm, BASE, ranges(_DATA))
+    touch(mm, BASE, BASE + ranges(_DATA), write=True)
     while True:
-        yield _pause(machine, 6)
+        yield pause(machine, 6)
         child = machine.fork(process)
-        for base in range(_BASE, _BASE + _ranges(_DATA), HPAGE_PMD_SIZE):
+        for base in range(BASE, BASE + ranges(_DATA), HPAGE_PMD_SIZE):
             changed = machine.kernel.random.randrange(20, 200)
             touch(mm, base, base + changed * PAGE_SIZE, write=True)
-        yield _pause(machine, 9)
+        yield pause(machine, 9)
         machine.exit(child)
 
 
 def _growth(machine: Machine, process: Process) -> Thread:
     mm = process.mm
     while True:
-        heap = mmap(mm, _BASE, PAGE_SIZE)
+        heap = mmap(mm, BASE, PAGE_SIZE)
         for page in range(1, _GROWTH * HPAGE_PMD_NR):
             touch(mm, heap.end - PAGE_SIZE, heap.end, write=True)
             expand(mm, heap, PAGE_SIZE)
             if page % 256 == 0:
-                yield _pause(machine, 0.5)
-        touch(mm, _BASE, heap.end, write=True)
-        yield _pause(machine, 8)
-        for base in range(_BASE, _BASE + _ranges(_GROWTH - 1), HPAGE_PMD_SIZE):
+                yield pause(machine, 0.5)
+        touch(mm, BASE, heap.end, write=True)
+        yield pause(machine, 8)
+        for base in range(BASE, BASE + ranges(_GROWTH - 1), HPAGE_PMD_SIZE):
             madvise(mm, base + 16 * PAGE_SIZE, base + HPAGE_PMD_SIZE, "dontneed")
-        yield _pause(machine, 8)
+        yield pause(machine, 8)
         munmap(mm, heap.start, heap.end)
 
 
 def _swapped(machine: Machine, process: Process) -> Thread:
     mm = process.mm
-    mmap(mm, _BASE, _ranges(_CACHE))
-    end = _BASE + _ranges(_CACHE)
+    mmap(mm, BASE, ranges(_CACHE))
+    end = BASE + ranges(_CACHE)
     while True:
-        touch(mm, _BASE, end, write=True)
-        yield _pause(machine, 4)
+        touch(mm, BASE, end, write=True)
+        yield pause(machine, 4)
         cold = machine.kernel.random.randrange(80, 300)
         madvise(mm, end - cold * PAGE_SIZE, end, "pageout")
-        yield _pause(machine, 12)
+        yield pause(machine, 12)
