@@ -13,7 +13,8 @@ on DIR, and returns once it answers.
 
   --kernel VERSION    the kernel to be: 6.1, 6.12, 6.18 or 7.3 (6.12)
   --cpus N            its CPUs (4)
-  --workload NAME     what its processes do: article, idle (article)
+  --workload NAME     what its processes do: article, idle, database, fragmented, heap,
+                      host, results, snapshots, sparse (article)
   --scene FILE        play this scene each second in the place of a workload
   --seed N            of all that is left to chance (0)
   --speed X           virtual seconds in a real one (10)

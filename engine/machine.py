@@ -77,7 +77,8 @@ class Machine:
         self.processes: dict[int, Process] = {}
         self._next_pid = _FIRST_PID
         self.start(self._khugepaged, self.kernel.khugepaged.run())
-        WORKLOADS[workload].module.begin(self)
+        self.remark = WORKLOADS[workload].module.begin(self) or ""
+        """What there is to say of the workload when it begins."""
 
     # -- what is seen from outside ---------------------------------------------------------
 
@@ -162,10 +163,11 @@ class Machine:
     def _migrate_khugepaged(self) -> None:
         self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)
 
-    def spawn(self, comm: str, mm: MmStruct | None = None) -> Process:
+    def spawn(self, comm: str, mm: MmStruct | None = None, pid: int | None = None) -> Process:
         """Make a process, with an empty address space unless one is given."""
-        pid = self._next_pid
-        self._next_pid += 1 + self.kernel.random.randrange(5)
+        if pid is None:
+            pid = self._next_pid
+            self._next_pid += 1 + self.kernel.random.randrange(5)
         process = Process(Task(pid, pid, comm, pid % self.cpus), mm or self.kernel.make_mm())
         self.processes[pid] = process
         return process

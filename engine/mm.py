@@ -212,6 +212,14 @@ class MmStruct:
             raise refuse(errno.ENOMEM)
         self.map_folio(table, index, folio, state)
 
+    def fill(self, base: int, first: int, states: bytes) -> None:
+        """Map new small pages, or have them paged out, where nothing is mapped yet."""
+        table = self.pmds.get(base) or self.take_table(base)
+        assert isinstance(table, PageTable)
+        last = first + len(states)
+        table.states[first:last] = states
+        self.charge(table.plain(first, last))
+
     def folio(self, table: PageTable, index: int) -> Folio:
         """The folio that a present entry maps."""
         if table.states[index] & OBJECT:

@@ -120,19 +120,22 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.foreground:
         logging.basicConfig(format=_LOG_FORMAT)
-        return _serve(made_of, folder, lambda: print(invitation, flush=True))
+        return _serve(made_of, folder, lambda remark: print(invitation + remark, flush=True))
     return _serve_in_background(made_of, folder, invitation)
 
 
-def _serve(made_of: LabOptions, folder: Path, started: Callable[[], None]) -> int:
-    """Serve the lab until it is unmounted."""
+def _serve(made_of: LabOptions, folder: Path, started: Callable[[str], None]) -> int:
+    """Serve the lab until it is unmounted.
+
+    started: told, once it answers, what there is to say of its workload.
+    """
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
     lab = build_lab(made_of)
 
     def begin() -> None:
         lab.pace.start()
-        started()
+        started(lab.machine.remark)
 
     operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     try:
@@ -165,7 +168,7 @@ def _serve_in_background(made_of: LabOptions, folder: Path, invitation: str) -> 
             null = os.open(os.devnull, os.O_RDWR)
             _redirect({0: null, 1: null, 2: tell}, closing=[news, tell, null])
             logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
-            status = _serve(made_of, folder, lambda: _tell_ready(log))
+            status = _serve(made_of, folder, lambda remark: _tell_ready(log, remark))
         except Problem as problem:
             os.write(2, f"{problem}\n".encode())
         except Exception:
@@ -180,13 +183,13 @@ def _serve_in_background(made_of: LabOptions, folder: Path, invitation: str) -> 
         fault = ": ".join(reversed([line for line in faults if line]))
         raise Problem(fault or f"the lab did not start; see {_log_file()}")
     folder.stat()
-    print(invitation, end="")
+    print(invitation + said.removesuffix(_READY).decode(errors="replace"), end="")
     return 0
 
 
-def _tell_ready(log: int) -> None:
+def _tell_ready(log: int, remark: str) -> None:
     """Standard errors are the pipe to the starting process: say so there, then use the log."""
-    os.write(2, _READY)
+    os.write(2, b"\n".join([remark.encode(), _READY]) if remark else _READY)
     os.dup2(log, 2)
 
 

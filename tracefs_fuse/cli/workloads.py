@@ -13,8 +13,8 @@ def add_parser(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "workloads",
         help="list what the processes of a lab can be doing",
-        description="List the workloads that mount takes; given a NAME, say what it shows and which "
-        "knobs make a difference.",
+        description="List the workloads that mount takes; given a NAME, say what it shows and "
+        "which knobs make a difference.",
         epilog="example: tracefs-fuse workloads sparse",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="a workload")
