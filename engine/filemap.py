@@ -55,7 +55,14 @@ class AddressSpace:
 
     def __init__(self, kernel: Kernel, name: str, kind: FileKind, pages: int) -> None:
         self.kernel = kernel
-        self.name = name[:_SHORT_NAME]
+        nameless = kind is FileKind.MEMFD
+        self.path = f"/{name} (deleted)" if nameless else name
+        """What /proc/PID/maps says."""
+
+        self.name = (name if nameless else name.rpartition("/")[2])[:_SHORT_NAME]
+        """What events say."""
+
+        self.inode = kernel.next_inode()
         self.kind = kind
         self.size = pages
         """i_size, in pages."""

@@ -31,6 +31,7 @@ def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
             continue
         copy = Vma(vma.start, vma.end, vma.mapping, vma.pgoff, **vma.flags())
         copy.anon_vma = AnonVma(forked=True) if vma.anon_vma is not None else None
+        copy.name = vma.name
         copy.locked = copy.uffd_wp = copy.uffd_missing = False
         child.vmas.append(copy)
         if vma.mapping is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ from engine.versions import EngineVersion
 _MM_BASE = 0xFFFF888100000000
 _MM_SIZE = 0x540
 _MM_SLOTS = 1 << 20
+_FIRST_INODE = 2
 
 
 class Kernel:
@@ -48,6 +50,7 @@ class Kernel:
         self.meanwhile: Callable[[str], None] = _nothing
         """Called where a collapse has let go of its locks, with the name of the place."""
 
+        self._inodes = itertools.count(_FIRST_INODE)
         self._huge_zero: Folio | None = None
         self._addresses: set[int] = set()
 
@@ -150,6 +153,10 @@ class Kernel:
         if slot.folio is not None:
             slot.folio.swapcache = False
             self.put_folio(slot.folio)
+
+    def next_inode(self) -> int:
+        """The number of a file that is new."""
+        return next(self._inodes)
 
     # -- address spaces --------------------------------------------------------------------
 

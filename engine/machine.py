@@ -45,6 +45,8 @@ class Process:
 
     task: Task
     mm: MmStruct
+    parent: int = 1
+    """Its parent's pid."""
 
     @property
     def pid(self) -> int:
@@ -175,6 +177,7 @@ class Machine:
     def fork(self, parent: Process) -> Process:
         """fork(2)."""
         child = self.spawn(parent.comm)
+        child.parent = parent.pid
         dup_mmap(parent.mm, child.mm)
         return child
 

@@ -284,7 +284,7 @@ def mremap(mm: MmStruct, start: int, end: int, target: int, size: int | None = N
     assert moved is not None
     mm.vmas.remove(moved)
     copy = Vma(target, target + size, moved.mapping, moved.pgoff, **moved.flags())
-    copy.anon_vma = moved.anon_vma
+    copy.anon_vma, copy.name = moved.anon_vma, moved.name
     insort(mm.vmas, copy, key=_START)
     _move_page_tables(mm, start, end, target)
     mm.free_tables(start, end)

@@ -62,6 +62,9 @@ class Vma:
     guarded: bool = False
     """May have guard regions."""
 
+    name: str = ""
+    """What /proc/PID/maps calls it, when it is not a file: ``[heap]``, ``[stack]``."""
+
     anon_vma: AnonVma | None = None
     """Something of its own was faulted in."""
 
@@ -90,7 +93,7 @@ class Vma:
     def split(self, address: int) -> Vma:
         """__split_vma(): end at an address; returns the rest."""
         rest = Vma(address, self.end, self.mapping, self.page_of(address), **self.flags())
-        rest.anon_vma = self.anon_vma
+        rest.anon_vma, rest.name = self.anon_vma, self.name
         self.end = address
         return rest
 
@@ -98,6 +101,7 @@ class Vma:
         """vma_merge(): the next mapping goes on where this one ends, in the same way."""
         return (
             self.end == other.start
+            and not self.special
             and self.mapping is other.mapping
             and self.page_of(self.end) == other.pgoff
             and _anon_vmas_merge(self.anon_vma, other.anon_vma)

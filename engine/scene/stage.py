@@ -156,7 +156,7 @@ class Stage:
 
     def _start_process(self, comm: str) -> Process:
         process = self.machine.spawn(comm)
-        start_program(process.mm)
+        start_program(process.mm, f"/bin/{comm}")
         return process
 
     def _end(self) -> None:

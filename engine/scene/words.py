@@ -144,8 +144,8 @@ def set_knob(kernel: Kernel, name: str, value: str) -> None:
 
 _KINDS = {
     "shmem": ("memfd:scene", FileKind.MEMFD),
-    "file": ("scene.bin", FileKind.TMPFS),
-    "disk": ("scene.dat", FileKind.DISK),
+    "file": ("/tmp/scene.bin", FileKind.TMPFS),
+    "disk": ("/home/scene.dat", FileKind.DISK),
 }
 
 

@@ -137,7 +137,8 @@ def _map(machine: Machine, mm: MmStruct, pid: int, mapping: _Mapping, read: _Rea
     file = None
     if mapping.path.startswith("/") or shared:
         kind = FileKind.MEMFD if mapping.path.startswith(_SHARED_MEMORY) else FileKind.DISK
-        name = mapping.path.removesuffix(" (deleted)").rpartition("/")[2]
+        path = mapping.path.removesuffix(" (deleted)")
+        name = path.removeprefix("/") if kind is FileKind.MEMFD else path
         pages = (mapping.offset + size) // PAGE_SIZE
         file = AddressSpace(machine.kernel, name, kind, pages)
     vma = mmap(
@@ -150,6 +151,7 @@ def _map(machine: Machine, mm: MmStruct, pid: int, mapping: _Mapping, read: _Rea
         writable="w" in mapping.rights,
         executable="x" in mapping.rights,
     )
+    vma.name = mapping.path if mapping.path.startswith("[") else ""
     vma.readable = "r" in mapping.rights
     vma.hugepage, vma.nohugepage = "hg" in mapping.flags, "nh" in mapping.flags
     vma.locked, vma.special = "lo" in mapping.flags, bool({"io", "pf", "mm"} & mapping.flags)

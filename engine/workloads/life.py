@@ -41,6 +41,6 @@ def pause(machine: Machine, seconds: float) -> Sleep:
 def start(machine: Machine, comm: str, life: Life) -> Process:
     """A process that begins with the mappings of a program, and lives."""
     process = machine.spawn(comm)
-    start_program(process.mm)
+    start_program(process.mm, f"/usr/bin/{comm}")
     machine.start(process.task, life(machine, process))
     return process
