@@ -110,7 +110,7 @@ def _free(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
             state = table.states[index]
             if state & (PRESENT | SWAP) == SWAP and not state & MARKER:
                 mm.clear_entry(table, index)
-        for index, folio in _own_pages(mm, table, first, last):
+        for index, folio in _own_pages(mm, table, first, last, shared=True):
             folio.lazyfree = True
             folio.referenced = False
             table.states[index] &= ~(YOUNG | DIRTY)
@@ -167,8 +167,13 @@ def _table_of(
     return table if mm.split_folio(table, folio, was_whole=True) else None
 
 
-def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tuple[int, Folio]]:
-    """Entries and folios in [first, last) that nobody else maps; large ones in part are split."""
+def _own_pages(
+    mm: MmStruct, table: PageTable, first: int, last: int, *, shared: bool = False
+) -> list[tuple[int, Folio]]:
+    """Entries and folios in [first, last) that nobody else maps; large ones in part are split.
+
+    shared: small ones may be shared, unless swap knows them.
+    """
     own = []
     refused: set[Folio] = set()
     inside = Counter(table.objects[i] for i in table.with_objects(first, last))
@@ -187,7 +192,7 @@ def _own_pages(mm: MmStruct, table: PageTable, first: int, last: int) -> list[tu
                     continue
                 folio = mm.folio(table, index)
             own.append((index, folio))
-        elif folio.mapcount == 1:
+        elif folio.mapcount == 1 or (shared and not folio.swapcache):
             own.append((index, folio))
     return own
 
