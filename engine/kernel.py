@@ -53,6 +53,8 @@ class Kernel:
         self._inodes = itertools.count(_FIRST_INODE)
         self._huge_zero: Folio | None = None
         self._addresses: set[int] = set()
+        self._given_back: list[int] = []
+        """Addresses of address spaces that are no more; the last one is taken first."""
 
     def restore(self) -> None:
         """Let memory be plenty again, and nothing fail."""
@@ -77,6 +79,14 @@ class Kernel:
         if order == HPAGE_PMD_ORDER:
             self.count("thp_split_page_failed" if failed else "thp_split_page")
         self.count_size(order, "split_failed" if failed else "split")
+
+    def count_swap_out(self, order: int) -> None:
+        """A folio was written to swap in one piece."""
+        self.count("pswpout", 1 << order)
+        if order == HPAGE_PMD_ORDER:
+            self.count("thp_swpout")
+        if order:
+            self.count_size(order, "swpout")
 
     # -- pages -----------------------------------------------------------------------------
 
@@ -162,14 +172,14 @@ class Kernel:
 
     def make_mm(self) -> MmStruct:
         """An empty address space at an address of its own."""
-        address = self._free_address()
-        self._addresses.add(address)
+        address = self._given_back.pop() if self._given_back else self._new_address()
         return MmStruct(self, address)
 
-    def _free_address(self) -> int:
+    def _new_address(self) -> int:
         while True:
             address = _MM_BASE + self.random.randrange(_MM_SLOTS) * _MM_SIZE // 64 * 64
             if address not in self._addresses:
+                self._addresses.add(address)
                 return address
 
     def release_mm(self, mm: MmStruct) -> None:
@@ -192,7 +202,7 @@ class Kernel:
 
     def drop_mm(self, mm: MmStruct) -> None:
         """mmdrop(): nobody refers to an address space any more, so its place is free."""
-        self._addresses.discard(mm.address)
+        self._given_back.append(mm.address)
 
 
 def _nothing(place: str) -> None:

@@ -16,6 +16,7 @@ from engine.mmap import change, require_mapped
 from engine.page_table import (
     DIRTY,
     MARKER,
+    OBJECT,
     PRESENT,
     SWAP,
     UFFD_WP,
@@ -25,6 +26,7 @@ from engine.page_table import (
     PageTable,
     Pmd,
 )
+from engine.swap import SwapSlot
 from engine.vma import Vma
 
 _OnMapping = Callable[[MmStruct, Vma, int, int], None]
@@ -225,15 +227,27 @@ def reclaim(mm: MmStruct, table: PageTable, index: int) -> None:
         return
     if folio.mapping is not None:
         _reclaim_cached(folio)
-    elif folio.pins:
-        return
-    elif folio.lazyfree and not state & DIRTY:
+    elif folio.lazyfree and not state & DIRTY and not folio.pins:
         mm.clear_entry(table, index)
+    elif kernel.memory.swap and folio.pins:
+        _unmap_to_swap(mm, table, index, folio)
     elif kernel.memory.swap:
         kernel.memory.swap -= 1
         kernel.count("pswpout")
         mm.clear_entry(table, index)
         table.states[index] = SWAP | state & UFFD_WP
+
+
+def _unmap_to_swap(mm: MmStruct, table: PageTable, index: int, folio: Folio) -> None:
+    """A page that somebody holds goes as far as the swap cache."""
+    slot = SwapSlot(1)
+    slot.folio = folio
+    folio.swapcache = True
+    uffd = table.states[index] & UFFD_WP
+    mm.kernel.memory.swap -= 1
+    mm.clear_entry(table, index)
+    table.objects[index] = slot
+    table.states[index] = SWAP | OBJECT | uffd
 
 
 def _reclaim_cached(folio: Folio) -> None:
@@ -253,10 +267,11 @@ def _reclaim_cached(folio: Folio) -> None:
     if kernel.memory.swap < folio.pages:
         return
     kernel.memory.swap -= folio.pages
-    kernel.count("pswpout", folio.pages)
     if not folio.order or kernel.version.shmem_swaps_whole:
+        kernel.count_swap_out(folio.order)
         mapping.remove(folio, Absent(folio.index, folio.order))
     elif mapping.split(folio):
+        kernel.count("pswpout", folio.pages)
         for index in range(folio.index, folio.index + folio.pages):
             small = mapping.folio(index)
             assert small is not None
@@ -271,6 +286,7 @@ def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
     if folio.pins or folio.locked:
         return
     if folio.mapping is not None:
+        kernel.count("thp_split_pmd")
         _reclaim_cached(folio)
         return
     if folio.lazyfree and not pmd.state & DIRTY:
@@ -279,9 +295,8 @@ def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
     if kernel.memory.swap < folio.pages:
         return
     kernel.memory.swap -= folio.pages
-    kernel.count("pswpout", folio.pages)
-    kernel.count("thp_swpout")
-    kernel.count_size(folio.order, "swpout")
+    kernel.count_swap_out(folio.order)
+    kernel.count("thp_split_pmd")
     mm.unmap_huge(base)
     table = mm.take_table(base)
     table.states[:] = bytes([SWAP | pmd.state & UFFD_WP]) * HPAGE_PMD_NR

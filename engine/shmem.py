@@ -23,7 +23,7 @@ def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset
     orders = 0
     if vma is not None:
         orders = mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
-        if mapping.kind is FileKind.MEMFD:
+        if mapping.kind is FileKind.MEMFD and mm.kernel.version.per_size_knobs:
             orders = _fitting(vma, offset, orders)
     return _allocate(mm, mapping, offset, orders)
 
