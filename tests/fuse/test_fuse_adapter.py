@@ -7,8 +7,8 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
