@@ -148,7 +148,7 @@ def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bo
     for low, high in changed:
         if not writable:
             _write_protect(mm, low, high, WRITE)
-        elif mm.kernel.version.mprotect_restores_write:
+        else:
             _allow_writing(mm, low, high)
     require_mapped(mm, start, wanted)
 

@@ -76,9 +76,6 @@ class EngineVersion:
     enters_on_change: bool
     """madvise(MADV_HUGEPAGE) introduces a process only when it changes a mapping."""
 
-    mprotect_restores_write: bool
-    """Pages of one's own become writable with mprotect(2), not with the next write."""
-
     swapin_restores_write: bool
     """A page that is swapped in is writable where the mapping is."""
 
@@ -241,7 +238,6 @@ V6_12 = EngineVersion(
     installs_in_empty=False,
     enters_mapped_files_only=False,
     enters_on_change=False,
-    mprotect_restores_write=True,
     swapin_restores_write=True,
     pageout_ages=False,
     split_finds_zeroes=True,
