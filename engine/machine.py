@@ -20,6 +20,7 @@ from engine.workloads import WORKLOADS
 _BOOT = 30_000_000_000
 """Virtual nanoseconds that the machine has been up when a lab begins."""
 
+_INIT_PID = 1
 _KHUGEPAGED_PID = 41
 _FIRST_PID = 700
 _ENDLESS = 100_000
@@ -45,8 +46,8 @@ class Process:
 
     task: Task
     mm: MmStruct
-    parent: int = 1
-    """Its parent's pid."""
+    parent: int = _INIT_PID
+    """The pid of its parent, or of who adopted it."""
 
     @property
     def pid(self) -> int:
@@ -184,4 +185,7 @@ class Machine:
     def exit(self, process: Process) -> None:
         """exit(2)."""
         del self.processes[process.pid]
+        for child in self.processes.values():
+            if child.parent == process.pid:
+                child.parent = _INIT_PID
         self.kernel.release_mm(process.mm)

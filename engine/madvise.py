@@ -206,6 +206,7 @@ def _pageout(mm: MmStruct, vma: Vma, start: int, end: int) -> None:
     """MADV_PAGEOUT: reclaim pages that only this process maps."""
     if vma.locked or vma.special:
         raise refuse(errno.EINVAL)
+    mm.update_hiwater()
     for base, pmd, first, last in mm.populated(start, end):
         table = _table_of(mm, base, pmd, first, last, _swap_out_huge)
         if table is None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
 from engine.memory import node_of
+from engine.mm_counters import rss, total_vm
 from engine.page_table import (
     DIRTY,
     OBJECT,
@@ -71,6 +72,12 @@ class MmStruct:
 
         self.upper: set[int] = set()
         """The GiB for which there is a table of PMDs."""
+
+        self.hiwater_rss = 0
+        """The most pages that were mapped before some were unmapped."""
+
+        self.hiwater_vm = 0
+        """The same of pages of mappings."""
 
         self.users = 1
         self.registered = False
@@ -350,8 +357,15 @@ class MmStruct:
 
     # -- giving memory back ----------------------------------------------------------------
 
+    def update_hiwater(self) -> None:
+        """update_hiwater_rss() and update_hiwater_vm(): there will be less from here on."""
+        if self.users:
+            self.hiwater_rss = max(self.hiwater_rss, rss(self))
+            self.hiwater_vm = max(self.hiwater_vm, total_vm(self))
+
     def zap(self, start: int, end: int) -> None:
         """zap_page_range_single(): drop what is mapped, keep the page tables."""
+        self.update_hiwater()
         for base, pmd, first, last in self.populated(start, end):
             if isinstance(pmd, HugePmd) and last - first == HPAGE_PMD_NR:
                 self.unmap_huge(base)

@@ -1,4 +1,8 @@
-"""How a mapping is filled: smap_gather_stats() in fs/proc/task_mmu.c.  All sizes in kB."""
+"""How a mapping is filled: smap_gather_stats() in fs/proc/task_mmu.c.
+
+Sizes are in kB, but for those with ``pss`` in their name: each page counts there divided by how
+often it is mapped, rounded down to a 4096th of a byte.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from engine.folio import PAGE_SIZE, Folio
 from engine.mm import MmStruct
 from engine.page_table import (
     DIRTY,
+    MIGRATION,
     OBJECT,
     PRESENT,
     YOUNG,
@@ -22,6 +27,8 @@ from engine.swap import SwapSlot
 from engine.vma import Vma
 
 _PAGE_KB = PAGE_SIZE >> 10
+_PSS_SHIFT = 12
+_PAGE_PSS = PAGE_SIZE << _PSS_SHIFT
 _PLAIN_YOUNG = classes(dict.fromkeys(states_with(PRESENT | YOUNG | ZERO | OBJECT, 3), 1), 0)
 _PLAIN_DIRTY = classes(dict.fromkeys(states_with(PRESENT | DIRTY | ZERO | OBJECT, 5), 1), 0)
 
@@ -31,13 +38,11 @@ class Usage:
     """What a mapping holds."""
 
     rss: int = 0
-    pss: float = 0
-    """Each page divided by how often it is mapped."""
-
-    pss_dirty: float = 0
-    pss_anon: float = 0
-    pss_shmem: float = 0
-    pss_file: float = 0
+    pss: int = 0
+    pss_dirty: int = 0
+    pss_anon: int = 0
+    pss_shmem: int = 0
+    pss_file: int = 0
     shared_clean: int = 0
     shared_dirty: int = 0
     private_clean: int = 0
@@ -50,8 +55,8 @@ class Usage:
     shmem_huge: int = 0
     file_huge: int = 0
     swap: int = 0
-    swap_pss: float = 0
-    pss_locked: float = 0
+    swap_pss: int = 0
+    pss_locked: int = 0
 
     def add(self, other: Usage) -> None:
         """Sum up, as smaps_rollup does."""
@@ -60,6 +65,11 @@ class Usage:
 
 
 _NAMES = tuple(field.name for field in fields(Usage))
+
+
+def pss_kb(pss: int) -> int:
+    """A proportional size in kB."""
+    return pss >> 10 + _PSS_SHIFT
 
 
 def usage_of(mm: MmStruct, vma: Vma) -> Usage:
@@ -85,8 +95,9 @@ def usage_of(mm: MmStruct, vma: Vma) -> Usage:
 
 
 def _add_huge(usage: Usage, pmd: HugePmd, pages: int) -> None:
+    """smaps_pmd_entry()."""
     folio = pmd.folio
-    if folio.is_zero or not pmd.state & PRESENT:
+    if folio.is_zero:
         return
     size = pages * _PAGE_KB
     if folio.anon:
@@ -95,53 +106,64 @@ def _add_huge(usage: Usage, pmd: HugePmd, pages: int) -> None:
         usage.shmem_huge += size
     else:
         usage.file_huge += size
-    _account(usage, folio, 0, size, pmd.state)
+    if pages == folio.pages and folio.mapcount == folio.entire_mapcount:
+        _account(usage, folio, 0, pages, pmd.state)
+    else:
+        for page in range(pages):
+            _account(usage, folio, page, 1, pmd.state)
 
 
 def _add_table(usage: Usage, table: PageTable, first: int, last: int) -> None:
+    """smaps_pte_range()."""
     states = table.states[first:last]
-    plain = table.plain(first, last) * _PAGE_KB
-    dirty = states.translate(_PLAIN_DIRTY).count(1) * _PAGE_KB
-    usage.rss += plain
-    usage.pss += plain
-    usage.pss_anon += plain
-    usage.pss_dirty += dirty
-    usage.anonymous += plain
-    usage.private_dirty += dirty
-    usage.private_clean += plain - dirty
+    plain = table.plain(first, last)
+    dirty = states.translate(_PLAIN_DIRTY).count(1)
+    usage.rss += plain * _PAGE_KB
+    usage.pss += plain * _PAGE_PSS
+    usage.pss_anon += plain * _PAGE_PSS
+    usage.pss_dirty += dirty * _PAGE_PSS
+    usage.anonymous += plain * _PAGE_KB
+    usage.private_dirty += dirty * _PAGE_KB
+    usage.private_clean += (plain - dirty) * _PAGE_KB
     usage.referenced += states.translate(_PLAIN_YOUNG).count(1) * _PAGE_KB
-    swapped = table.swapped(first, last) * _PAGE_KB
-    usage.swap += swapped
-    usage.swap_pss += swapped
+    swapped = table.swapped(first, last)
+    usage.swap += swapped * _PAGE_KB
+    usage.swap_pss += swapped * _PAGE_PSS
     for index in table.with_objects(first, last):
         found, state = table.objects[index], table.states[index]
         if isinstance(found, SwapSlot):
             usage.swap += _PAGE_KB
-            usage.swap_pss += _PAGE_KB / found.count
-        elif state & PRESENT:
-            _account(usage, found, table.pages.get(index, 0), _PAGE_KB, state)
+            usage.swap_pss += _PAGE_PSS // found.count
+        elif state & (PRESENT | MIGRATION):
+            _account(usage, found, table.pages.get(index, 0), 1, state)
 
 
-def _account(usage: Usage, folio: Folio, page: int, size: int, state: int) -> None:
-    """smaps_account()."""
-    dirty = bool(state & DIRTY) or folio.dirty
-    mapped = max(1, folio.page_mapcount(page))
+def _account(usage: Usage, folio: Folio, page: int, pages: int, state: int) -> None:
+    """smaps_account() of pages that are mapped equally often.
+
+    Pages that are being migrated count as mapped once, and neither young nor dirty.
+    """
+    size = pages * _PAGE_KB
+    present = bool(state & PRESENT)
+    dirty = (present and bool(state & DIRTY)) or folio.dirty
+    mapped = max(1, folio.page_mapcount(page)) if present else 1
+    pss = pages * (_PAGE_PSS // mapped)
     if folio.anon:
         usage.anonymous += size
-        usage.pss_anon += size / mapped
+        usage.pss_anon += pss
         if folio.lazyfree and not dirty:
             usage.lazyfree += size
         if folio.merged:
             usage.ksm += size
     elif folio.mapping is None or folio.mapping.is_shmem:
-        usage.pss_shmem += size / mapped
+        usage.pss_shmem += pss
     else:
-        usage.pss_file += size / mapped
-    if state & YOUNG or folio.referenced:
+        usage.pss_file += pss
+    if (present and state & YOUNG) or folio.referenced:
         usage.referenced += size
     usage.rss += size
-    usage.pss += size / mapped
+    usage.pss += pss
     if dirty:
-        usage.pss_dirty += size / mapped
+        usage.pss_dirty += pss
     kind = ("shared" if mapped > 1 else "private") + ("_dirty" if dirty else "_clean")
     setattr(usage, kind, getattr(usage, kind) + size)

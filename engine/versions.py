@@ -61,9 +61,6 @@ class EngineVersion:
     maps_clock: bool
     """A process has a mapping for the clock of the vDSO."""
 
-    time_is_ordinary: bool
-    """The pages of the vDSO's time have page structures (VM_MIXEDMAP)."""
-
     protects_across_mappings: bool
     """UFFDIO_WRITEPROTECT takes a range of several mappings."""
 
@@ -166,15 +163,6 @@ class EngineVersion:
     smaps_sees_unreadable: bool
     """smaps counts huge pages in mappings without access."""
 
-    status_kthread: bool
-    """/proc/PID/status tells kernel threads, the mask of addresses, and features of threads."""
-
-    smaps_ksm: bool
-    """smaps has a line for pages merged by KSM."""
-
-    smaps_padded_flag: bool
-    """THPeligible in smaps is padded as the sizes are."""
-
     counts_underused: bool
     """thp_underused_split_page is counted."""
 
@@ -233,7 +221,6 @@ V6_12 = EngineVersion(
     any_size_keeps_awake=False,
     reclaims_page_tables=False,
     maps_clock=False,
-    time_is_ordinary=False,
     protects_across_mappings=True,
     installs_in_empty=False,
     enters_mapped_files_only=False,
@@ -268,9 +255,6 @@ V6_12 = EngineVersion(
     shared_names_folio=True,
     collapse_errno=_ERRNO_6_12,
     smaps_sees_unreadable=True,
-    status_kthread=True,
-    smaps_ksm=True,
-    smaps_padded_flag=True,
     counts_underused=True,
 )
 
@@ -301,9 +285,6 @@ V6_1 = replace(
     shared_by="page",
     shared_names_folio=False,
     collapse_errno=_ERRNO_6_1,
-    status_kthread=False,
-    smaps_ksm=False,
-    smaps_padded_flag=False,
     counts_underused=False,
 )
 
@@ -339,7 +320,6 @@ V7_3 = replace(
     enters_on_change=True,
     collapses_to_sizes=True,
     collapses_files=True,
-    time_is_ordinary=True,
     collapse_unmaps_in_batches=True,
     names_swap_entry=False,
     forced_ignores_sizes=True,

@@ -10,7 +10,8 @@ from engine.machine import Process
 from engine.vma import Vma
 
 _NAME_COLUMN = 73
-_DEVICES = {FileKind.MEMFD: "00:01", FileKind.TMPFS: "00:1b", FileKind.DISK: "08:01"}
+_DEVICES = {FileKind.MEMFD: "00:01", FileKind.TMPFS: "00:1c", FileKind.DISK: "08:01"}
+_ANONYMOUS = "00:00 0"
 
 
 def maps_text(process: Process) -> Iterator[str]:
@@ -27,9 +28,13 @@ def map_line(vma: Vma) -> str:
         + ("s" if vma.shared else "p")
     )
     file = vma.mapping
-    offset = vma.pgoff * PAGE_SIZE if file is not None else 0
-    device = _DEVICES[file.kind] if file is not None else "00:00"
-    inode = file.inode if file is not None else 0
-    name = file.path if file is not None else vma.name
-    line = f"{vma.start:08x}-{vma.end:08x} {rights} {offset:08x} {device} {inode} "
+    if file is None:
+        return header_line(vma.start, vma.end, f"{rights} 00000000 {_ANONYMOUS}", vma.name)
+    place = f"{vma.pgoff * PAGE_SIZE:08x} {_DEVICES[file.kind]} {file.inode}"
+    return header_line(vma.start, vma.end, f"{rights} {place}", file.path.replace("\n", "\\012"))
+
+
+def header_line(start: int, end: int, what: str, name: str) -> str:
+    """A range of addresses with what it is, and its name in a column of its own."""
+    line = f"{start:08x}-{end:08x} {what} "
     return f"{line:<{_NAME_COLUMN}}{name}\n" if name else f"{line}\n"

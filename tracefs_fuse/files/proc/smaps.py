@@ -6,25 +6,20 @@ from collections.abc import Iterator
 
 from engine import Machine
 from engine.machine import Process
-from engine.smaps import Usage, usage_of
+from engine.smaps import Usage, pss_kb, usage_of
 from engine.thp import Purpose
 from engine.vma import Vma
-from tracefs_fuse.files.proc.maps import map_line
+from tracefs_fuse.files.proc.maps import header_line, map_line
+from tracefs_fuse.files.proc.versions import ProcVersion, version_of
 
-_COLUMNS = 24
-"""Columns of a line up to the end of its number."""
+_LABEL, _NUMBER = 16, 8
+"""Columns of a line: its label, and at least for its number."""
 
-_NAME_COLUMN = 73
+_PFNMAP_FLAGS = "rd mr pf io de dd sd"
+_SPECIAL_FLAGS = {"[vdso]": "rd ex mr mw me de sd"}
+"""What the kernel maps of itself; where nothing is said, pages without page structures."""
 
-_SPECIAL_FLAGS = {
-    "[vvar]": "rd mr de dd sd mm",
-    "[vvar_vclock]": "rd mr pf io de dd sd",
-    "[vdso]": "rd ex mr mw me de sd",
-}
-"""What the kernel maps of itself."""
-
-_OLD_VVAR_FLAGS = "rd mr pf io de dd sd"
-"""... where they are a device's pages."""
+_ORDINARY_TIME = "rd mr de dd sd mm"
 
 
 def smaps_text(machine: Machine, process: Process) -> Iterator[str]:
@@ -33,60 +28,56 @@ def smaps_text(machine: Machine, process: Process) -> Iterator[str]:
 
 
 def _mapping_text(machine: Machine, process: Process, vma: Vma) -> str:
+    """show_smap()."""
     usage = usage_of(process.mm, vma)
-    thp, version = machine.thp, machine.kernel.version
+    thp, version = machine.thp, version_of(machine)
     orders = thp.allowable_orders(vma, process.mm, Purpose.SMAPS, thp.smaps_orders)
-    sizes = {
-        "Size": (vma.end - vma.start) >> 10,
-        "KernelPageSize": 4,
-        "MMUPageSize": 4,
-        "Rss": usage.rss,
-        "Pss": usage.pss,
-        "Pss_Dirty": usage.pss_dirty,
-        **_shares(machine, usage),
-    }
-    eligible = int(bool(orders))
-    flag = (
-        _line("THPeligible", eligible, "")
-        if version.smaps_padded_flag
-        else f"THPeligible:    {eligible}\n"
-    )
-    lines = [map_line(vma), *(_line(name, size) for name, size in sizes.items()), flag]
-    return "".join(lines) + f"VmFlags: {_flags(machine, vma)} \n"
+    width = _NUMBER if version.smaps_padded_flag else 1
+    lines = [
+        map_line(vma),
+        _line("Size", (vma.end - vma.start) >> 10),
+        _line("KernelPageSize", 4),
+        _line("MMUPageSize", 4),
+        _line("Rss", usage.rss),
+        _line("Pss", pss_kb(usage.pss)),
+        _line("Pss_Dirty", pss_kb(usage.pss_dirty)),
+        *_shares(version, usage),
+        f"{'THPeligible:':<{_LABEL}}{int(bool(orders)):>{width}}\n",
+        f"VmFlags: {_flags(version, vma)} \n",
+    ]
+    return "".join(lines)
 
 
 def smaps_rollup_text(machine: Machine, process: Process) -> str:
-    """All mappings together."""
+    """All mappings together: show_smaps_rollup()."""
     vmas = process.mm.vmas
-    if not vmas:
-        return ""
     total = Usage()
     for vma in vmas:
         total.add(usage_of(process.mm, vma))
-    place = f"{vmas[0].start:08x}-{vmas[-1].end:08x} ---p 00000000 00:00 0 "
+    start, end = (vmas[0].start, vmas[-1].end) if vmas else (0, 0)
+    lines = [
+        header_line(start, end, "---p 00000000 00:00 0", "[rollup]"),
+        _line("Rss", total.rss),
+        _line("Pss", pss_kb(total.pss)),
+        _line("Pss_Dirty", pss_kb(total.pss_dirty)),
+        _line("Pss_Anon", pss_kb(total.pss_anon)),
+        _line("Pss_File", pss_kb(total.pss_file)),
+        _line("Pss_Shmem", pss_kb(total.pss_shmem)),
+        *_shares(version_of(machine), total),
+    ]
+    return "".join(lines)
+
+
+def _shares(version: ProcVersion, usage: Usage) -> list[str]:
+    """The lines that smaps and smaps_rollup have in common: the rest of __show_smap()."""
     sizes = {
-        "Rss": total.rss,
-        "Pss": total.pss,
-        "Pss_Dirty": total.pss_dirty,
-        "Pss_Anon": total.pss_anon,
-        "Pss_File": total.pss_file,
-        "Pss_Shmem": total.pss_shmem,
-        **_shares(machine, total),
-    }
-    lines = [_line(name, size) for name, size in sizes.items()]
-    return f"{place:<{_NAME_COLUMN}}[rollup]\n" + "".join(lines)
-
-
-def _shares(machine: Machine, usage: Usage) -> dict[str, float]:
-    """The lines that smaps and smaps_rollup have in common."""
-    return {
         "Shared_Clean": usage.shared_clean,
         "Shared_Dirty": usage.shared_dirty,
         "Private_Clean": usage.private_clean,
         "Private_Dirty": usage.private_dirty,
         "Referenced": usage.referenced,
         "Anonymous": usage.anonymous,
-        **({"KSM": usage.ksm} if machine.kernel.version.smaps_ksm else {}),
+        "KSM": usage.ksm,
         "LazyFree": usage.lazyfree,
         "AnonHugePages": usage.anon_huge,
         "ShmemPmdMapped": usage.shmem_huge,
@@ -94,21 +85,24 @@ def _shares(machine: Machine, usage: Usage) -> dict[str, float]:
         "Shared_Hugetlb": 0,
         "Private_Hugetlb": 0,
         "Swap": usage.swap,
-        "SwapPss": usage.swap_pss,
-        "Locked": usage.pss_locked,
+        "SwapPss": pss_kb(usage.swap_pss),
+        "Locked": pss_kb(usage.pss_locked),
     }
+    if not version.smaps_ksm:
+        del sizes["KSM"]
+    return [_line(name, size) for name, size in sizes.items()]
 
 
-def _line(name: str, value: float, unit: str = " kB") -> str:
-    label = f"{name}:"
-    return f"{label}{int(value):>{_COLUMNS - len(label)}}{unit}\n"
+def _line(name: str, size: int) -> str:
+    return f"{name + ':':<{_LABEL}}{size:>{_NUMBER}} kB\n"
 
 
-def _flags(machine: Machine, vma: Vma) -> str:
-    """The letters of a mapping's flags, by bit (show_smap_vma_flags())."""
-    if vma.special and vma.name in _SPECIAL_FLAGS:
-        old = vma.name == "[vvar]" and not machine.kernel.version.time_is_ordinary
-        return _OLD_VVAR_FLAGS if old else _SPECIAL_FLAGS[vma.name]
+def _flags(version: ProcVersion, vma: Vma) -> str:
+    """The letters of a mapping's flags, by bit: show_smap_vma_flags()."""
+    if vma.special:
+        if vma.name == "[vvar]" and version.time_is_ordinary:
+            return _ORDINARY_TIME
+        return _SPECIAL_FLAGS.get(vma.name, _PFNMAP_FLAGS)
     stack = vma.name == "[stack]"
     named = {
         "rd": vma.readable,
@@ -121,9 +115,9 @@ def _flags(machine: Machine, vma: Vma) -> str:
         "ms": vma.shared,
         "gd": stack,
         "um": vma.uffd_missing,
+        "gu": vma.guarded and version.smaps_guards,
         "uw": vma.uffd_wp,
         "lo": vma.locked,
-        "io": vma.special,
         "dc": vma.dontfork,
         "ac": vma.accounted,
         "sd": not stack,

@@ -1,32 +1,38 @@
 """``status`` and ``statm``: a process in numbers (fs/proc/array.c, fs/proc/task_mmu.c).
 
 Of signals, capabilities and the like the engine knows nothing: there is what an ordinary process of
-root has.
+root has, which leads a session of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine import Machine
 from engine.folio import PAGE_SIZE
 from engine.machine import Process
-from engine.page_table import PageTable
-from engine.smaps import Usage, usage_of
+from engine.mm_counters import count_pages, page_tables, total_vm
+from engine.vma import Vma
+from tracefs_fuse.files.proc.versions import version_of
+from tracefs_fuse.tracing.cpumask import mask_text
 
 _PAGE_KB = PAGE_SIZE >> 10
+_COMM_BYTES = 15
 _SIGNALS = "0000000000000000"
 _CAPABILITIES = "000001ffffffffff"
 
 
 def comm_of(process: Process) -> str:
     """The name, one character a byte."""
-    return process.comm.encode("utf-8", "surrogateescape").decode("latin-1")
+    return process.comm.encode("utf-8", "surrogateescape")[:_COMM_BYTES].decode("latin-1")
 
 
 def status_text(machine: Machine, process: Process) -> str:
-    version = machine.kernel.version
+    """proc_pid_status()."""
+    version, nodes = version_of(machine), machine.kernel.memory.nodes
     pid = str(process.pid)
     lines = {
-        "Name": comm_of(process),
+        "Name": comm_of(process).replace("\\", "\\\\").replace("\n", "\\n"),
         "Umask": "0022",
         "State": "S (sleeping)",
         "Tgid": pid,
@@ -42,13 +48,13 @@ def status_text(machine: Machine, process: Process) -> str:
         "NSpid": pid,
         "NSpgid": pid,
         "NSsid": pid,
-        **({"Kthread": "0"} if version.status_kthread else {}),
-        **{name: f"{size:>8} kB" for name, size in _sizes(process).items()},
+        "Kthread": "0",
+        **{name: f"{pages * _PAGE_KB:>8} kB" for name, pages in _sizes(process).items()},
         "CoreDumping": "0",
         "THP_enabled": str(int(not process.mm.is_thp_disabled)),
-        **({"untag_mask": "0xffffffffffffffff"} if version.status_kthread else {}),
+        "untag_mask": "0xffffffffffffffff",
         "Threads": "1",
-        "SigQ": "0/7833",
+        "SigQ": f"0/{version.most_signals}",
         **dict.fromkeys(("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt", "CapInh"), _SIGNALS),
         **dict.fromkeys(("CapPrm", "CapEff", "CapBnd"), _CAPABILITIES),
         "CapAmb": _SIGNALS,
@@ -57,18 +63,18 @@ def status_text(machine: Machine, process: Process) -> str:
         "Seccomp_filters": "0",
         "Speculation_Store_Bypass": "not vulnerable",
         "SpeculationIndirectBranch": "always enabled",
-        "Cpus_allowed": f"{(1 << machine.cpus) - 1:x}",
-        "Cpus_allowed_list": f"0-{machine.cpus - 1}" if machine.cpus > 1 else "0",
-        "Mems_allowed": f"{(1 << machine.kernel.memory.nodes) - 1:x}",
-        "Mems_allowed_list": _list(machine.kernel.memory.nodes),
+        "Cpus_allowed": mask_text(set(range(machine.cpus)), machine.cpus),
+        "Cpus_allowed_list": _list(machine.cpus),
+        "Mems_allowed": mask_text(set(range(nodes)), version.node_bits or nodes),
+        "Mems_allowed_list": _list(nodes),
         "voluntary_ctxt_switches": "0",
         "nonvoluntary_ctxt_switches": "0",
-        **(
-            {"x86_Thread_features": "", "x86_Thread_features_locked": ""}
-            if version.status_kthread
-            else {}
-        ),
+        "x86_Thread_features": "",
+        "x86_Thread_features_locked": "",
     }
+    if not version.status_kthread:
+        for name in ("Kthread", "untag_mask", "x86_Thread_features", "x86_Thread_features_locked"):
+            del lines[name]
     return "".join(f"{name}:\t{value}\n" for name, value in lines.items())
 
 
@@ -77,54 +83,40 @@ def _list(count: int) -> str:
 
 
 def _sizes(process: Process) -> dict[str, int]:
-    """Lines with sizes, in kB."""
+    """task_mem(), in pages."""
     mm = process.mm
-    total = _total(process)
-    size = {vma: (vma.end - vma.start) >> 10 for vma in mm.vmas}
-    stack = sum(kb for vma, kb in size.items() if vma.name == "[stack]")
-    private = sum(kb for vma, kb in size.items() if vma.writable and not vma.shared)
-    code = sum(kb for vma, kb in size.items() if vma.executable and vma.mapping and not vma.special)
-    kernels = sum(kb for vma, kb in size.items() if vma.executable and vma.special)
-    tables = sum(isinstance(pmd, PageTable) for pmd in mm.pmds.values())
-    shmem = total.rss - total.anonymous - _file_rss(process)
+    resident, size = count_pages(mm), total_vm(mm)
+    stacks = [vma for vma in mm.vmas if vma.name == "[stack]"]
+    data = [vma for vma in mm.vmas if vma.writable and not vma.shared and vma not in stacks]
+    code = [vma for vma in mm.vmas if vma.executable and not vma.writable and vma not in stacks]
+    program = [vma for vma in code if vma.mapping is not None][:1]
     return {
-        "VmPeak": sum(size.values()),
-        "VmSize": sum(size.values()),
-        "VmLck": sum(kb for vma, kb in size.items() if vma.locked),
+        "VmPeak": max(mm.hiwater_vm, size),
+        "VmSize": size,
+        "VmLck": _pages(vma for vma in mm.vmas if vma.locked),
         "VmPin": 0,
-        "VmHWM": total.rss,
-        "VmRSS": total.rss,
-        "RssAnon": total.anonymous,
-        "RssFile": _file_rss(process),
-        "RssShmem": shmem,
-        "VmData": private - stack,
-        "VmStk": stack,
-        "VmExe": code,
-        "VmLib": kernels,
-        "VmPTE": _PAGE_KB * (tables + len(mm.upper) + 1),
-        "VmSwap": total.swap,
+        "VmHWM": max(mm.hiwater_rss, resident.rss),
+        "VmRSS": resident.rss,
+        "RssAnon": resident.anon,
+        "RssFile": resident.file,
+        "RssShmem": resident.shmem,
+        "VmData": _pages(data),
+        "VmStk": _pages(stacks),
+        "VmExe": _pages(program),
+        "VmLib": _pages(code) - _pages(program),
+        "VmPTE": page_tables(mm),
+        "VmSwap": resident.swapped,
         "HugetlbPages": 0,
     }
 
 
-def _total(process: Process) -> Usage:
-    total = Usage()
-    for vma in process.mm.vmas:
-        total.add(usage_of(process.mm, vma))
-    return total
+def _pages(vmas: Iterable[Vma]) -> int:
+    return sum(vma.end - vma.start for vma in vmas) // PAGE_SIZE
 
 
-def _file_rss(process: Process) -> int:
-    """What is mapped of files that are not shared memory."""
-    files = [vma for vma in process.mm.vmas if vma.mapping and not vma.mapping.is_shmem]
-    usages = [usage_of(process.mm, vma) for vma in files]
-    return sum(usage.rss - usage.anonymous for usage in usages)
-
-
-def statm_text(machine: Machine, process: Process) -> str:
-    """Size, resident, shared, text, lib, data, dirty: in pages."""
+def statm_text(process: Process) -> str:
+    """proc_pid_statm(): size, resident, shared, text, lib, data, dirty: in pages."""
     sizes = _sizes(process)
-    pages = {name: kb // _PAGE_KB for name, kb in sizes.items()}
-    shared = pages["RssFile"] + pages["RssShmem"]
-    data = pages["VmData"] + pages["VmStk"]
-    return f"{pages['VmSize']} {pages['VmRSS']} {shared} {pages['VmExe']} 0 {data} 0\n"
+    shared = sizes["RssFile"] + sizes["RssShmem"]
+    data = sizes["VmData"] + sizes["VmStk"]
+    return f"{sizes['VmSize']} {sizes['VmRSS']} {shared} {sizes['VmExe']} 0 {data} 0\n"

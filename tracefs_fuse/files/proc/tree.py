@@ -7,13 +7,9 @@ import errno
 from engine import Machine
 from engine.machine import Process
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
-from tracefs_fuse.files.proc.maps import maps_text
-from tracefs_fuse.files.proc.pagemap import PagemapFile
-from tracefs_fuse.files.proc.smaps import smaps_rollup_text, smaps_text
-from tracefs_fuse.files.proc.status import comm_of, statm_text, status_text
+from tracefs_fuse.files.proc.process import process_tree
+from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.numbers import refuse
-
-_READABLE = 0o444
 
 
 def proc_tree(machine: Machine) -> Directory:
@@ -22,7 +18,7 @@ def proc_tree(machine: Machine) -> Directory:
         machine,
         {
             "sys": Directory({"kernel": Directory({"ftrace_enabled": _ftrace_enabled()})}),
-            "vmstat": TextFile(_READABLE, lambda: vmstat_text(machine)),
+            "vmstat": TextFile(0o444, lambda: vmstat_text(machine)),
         },
     )
 
@@ -36,35 +32,22 @@ class ProcessesDirectory(Directory):
         self._trees: dict[Process, Directory] = {}
 
     def lookup(self, name: str) -> Node | None:
-        if not name.isdecimal():
+        process = self._machine.processes.get(int(name)) if name.isdecimal() else None
+        if process is None or name != str(process.pid):
             return super().lookup(name)
-        process = self._machine.processes.get(int(name))
-        return None if process is None else self._tree(process)
+        return self._tree(process)
 
     def children(self) -> dict[str, Node]:
-        processes = self._machine.processes.values()
-        self._trees = {process: self._tree(process) for process in processes}
-        return {**{str(p.pid): tree for p, tree in self._trees.items()}, **super().children()}
+        processes = sorted(self._machine.processes.items())
+        return {**super().children(), **{str(pid): self._tree(p) for pid, p in processes}}
 
     def _tree(self, process: Process) -> Directory:
-        machine = self._machine
-        return self._trees.get(process) or Directory(
-            {
-                "comm": TextFile(0o644, lambda: f"{comm_of(process)}\n"),
-                "maps": TextFile(_READABLE, lambda: maps_text(process)),
-                "pagemap": PagemapFile(process),
-                "smaps": TextFile(_READABLE, lambda: smaps_text(machine, process)),
-                "smaps_rollup": TextFile(_READABLE, lambda: smaps_rollup_text(machine, process)),
-                "statm": TextFile(_READABLE, lambda: statm_text(machine, process)),
-                "status": TextFile(_READABLE, lambda: status_text(machine, process)),
-            },
-            mode=0o555,
-        )
-
-
-def vmstat_text(machine: Machine) -> str:
-    """``vmstat``: the counters that the engine keeps."""
-    return "".join(f"{name} {value}\n" for name, value in machine.vmstat.items())
+        """Stays the same as long as the process lives."""
+        tree = self._trees.get(process)
+        if tree is None:
+            self._trees = {p: tree for p, tree in self._trees.items() if p.mm.users}
+            tree = self._trees[process] = process_tree(self._machine, process)
+        return tree
 
 
 def _ftrace_enabled() -> TextFile:
