@@ -67,8 +67,8 @@ class Folio:
         self.entire_mapcount = 0
         """How often it is mapped as a whole."""
 
-        self.page_mapcounts: list[int] | None = [0] * (1 << order) if order else None
-        """Of a large folio: how often entries map each page."""
+        self.page_mapcounts: list[int] = []
+        """Of a large folio that entries map, or have mapped: how often they map each page."""
 
         self.mms: dict[int, int] | None = {} if order else None
         """Of a large folio: mappings by address of the mm."""
@@ -138,13 +138,14 @@ class Folio:
 
     def page_mapcount(self, page: int) -> int:
         """page_mapcount(): how often one of its pages is mapped."""
-        if self.page_mapcounts is None:
+        if not self.order:
             return self.mapcount
-        return self.page_mapcounts[page] + self.entire_mapcount
+        by_entries = self.page_mapcounts[page] if self.page_mapcounts else 0
+        return by_entries + self.entire_mapcount
 
     def is_partially_mapped(self, page: int | None) -> bool:
         """A mapping of a page, or (None) of the whole, has ended: is it mapped in part now?"""
-        if self.page_mapcounts is None or self.entire_mapcount or not self.mapcount:
+        if not self.page_mapcounts or self.entire_mapcount or not self.mapcount:
             return False
         if page is None:
             return 0 in self.page_mapcounts
@@ -158,11 +159,12 @@ class Folio:
     def note_mapping(self, mm: int, page: int | None, by: int) -> None:
         """Count a mapping by an mm, of one page or (None) of the whole, or its end (by = -1)."""
         self.mapcount += by
-        if self.mms is None or self.page_mapcounts is None:
+        if self.mms is None:
             return
         if page is None:
             self.entire_mapcount += by
         else:
+            self.page_mapcounts = self.page_mapcounts or [0] * self.pages
             self.page_mapcounts[page] += by
         left = self.mms.get(mm, 0) + by
         if left:

@@ -104,7 +104,7 @@ def check(machine: Machine, stage: Stage) -> None:
     folios, cached, plain, files = mapped(machine)
     for folio, count in folios.items():
         assert folio.mapcount == count
-        if folio.page_mapcounts is not None and folio.mms is not None:
+        if folio.mms is not None:
             assert sum(folio.page_mapcounts) + folio.entire_mapcount == count
             assert sum(folio.mms.values()) == count
     for file in {*files, *stage.files.values()}:
