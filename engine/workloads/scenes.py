@@ -34,6 +34,7 @@ def play_each(machine: Machine, scripts: Sequence[Script]) -> None:
 def play_one(machine: Machine, script: Script, set_knob: SetKnob) -> None:
     """Play the same scene again and again, with the knobs as they have been turned meanwhile.
 
+    The process stays for a second when its steps are done, to be looked at.
     Raises UnknownStep for a step that is none.
     """
     machine.thp.restore(DEFAULTS)
@@ -42,7 +43,12 @@ def play_one(machine: Machine, script: Script, set_knob: SetKnob) -> None:
 
     def play() -> Thread:
         while True:
-            stage.play(list(script))
-            yield Sleep(_SECOND)
+            taken = 0
+            for _ in stage.perform(list(script)):
+                taken += 1
+                if taken == len(script):
+                    yield Sleep(_SECOND)
+            if taken < len(script):
+                yield Sleep(_SECOND)  # it was killed
 
     machine.start(machine.spawn("director").task, play())
