@@ -70,9 +70,6 @@ class AddressSpace:
         self.huge = "never"
         """The mount option of a tmpfs."""
 
-        self.writers = 0
-        """Who has it open for writing."""
-
         self.pages: dict[int, Folio | Absent] = {}
         """By index; a large folio is found at each of its pages."""
 

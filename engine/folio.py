@@ -122,16 +122,6 @@ class Folio:
         return 1 << self.order
 
     @property
-    def expected_references(self) -> int:
-        """folio_expected_ref_count(): what mappings and caches account for."""
-        cached = self.pages if self.swapcache or self.mapping is not None else 0
-        return self.mapcount + cached + self.private
-
-    @property
-    def references(self) -> int:
-        return self.expected_references + self.pins
-
-    @property
     def is_mapped_by_several(self) -> bool:
         """folio_maybe_mapped_shared(), as exact as it is with one counter for each mm."""
         return self.mapcount > 1 if self.mms is None else len(self.mms) > 1

@@ -75,9 +75,9 @@ class _Node:
 class PhysicalMemory:
     """All nodes."""
 
-    def __init__(self, nodes: int = 1) -> None:
-        self._nodes = [_Node(0)]
-        self.resize(nodes)
+    def __init__(self) -> None:
+        self._nodes: list[_Node] = []
+        self.resize(1)
         self.limit: int | None = None
         """Pages that a node has; None for as many as are asked for."""
 

@@ -342,7 +342,7 @@ class MmStruct:
         for page in range(folio.pages):
             small = Folio(folio.pfn + page)
             small.memcg, small.lazyfree = folio.memcg, folio.lazyfree
-            small.referenced, small.swapcache = folio.referenced, False
+            small.referenced = folio.referenced
             cleared = self.kernel.version.split_finds_zeroes and folio.zeroes >> page & 1
             if page in pages and cleared:
                 table.states[pages[page]] = ZERO_PAGE

@@ -147,7 +147,7 @@ def mprotect(mm: MmStruct, start: int, end: int, *, readable: bool, writable: bo
     change(mm, start, end, readable=readable, writable=writable)
     for low, high in changed:
         if not writable:
-            _write_protect(mm, low, high, WRITE)
+            _write_protect(mm, low, high)
         else:
             _allow_writing(mm, low, high)
     require_mapped(mm, start, wanted)
@@ -163,15 +163,15 @@ def _mapped_until(mm: MmStruct, start: int, end: int) -> int:
     return min(at, end)
 
 
-def _write_protect(mm: MmStruct, start: int, end: int, bits: int) -> None:
-    """Clear bits of what is mapped; a huge page of which a part is meant is split."""
+def _write_protect(mm: MmStruct, start: int, end: int) -> None:
+    """Writes fault from now on; a huge page of which a part is meant is split."""
     for base, pmd, first, last in mm.populated(start, end):
         if isinstance(pmd, HugePmd) and last - first == HPAGE_PMD_NR:
-            pmd.state &= ~bits
+            pmd.state &= ~WRITE
             continue
         table = mm.split_pmd(base) if isinstance(pmd, HugePmd) else pmd
         if table is not None:
-            table.clear(bits, first, last)
+            table.write_protect(first, last)
 
 
 def _allow_writing(mm: MmStruct, start: int, end: int) -> None:

@@ -40,12 +40,9 @@ NEW_ANON = PRESENT | YOUNG | DIRTY | WRITE | EXCLUSIVE
 
 ZERO_PAGE = PRESENT | YOUNG | ZERO
 
-Classes = bytes
-"""For bytes.translate(): a class for each of the 256 states."""
 
-
-def classes(class_of: dict[int, int], default: int) -> Classes:
-    """A table that gives states their class."""
+def classes(class_of: dict[int, int], default: int) -> bytes:
+    """For bytes.translate(): a class for each of the 256 states."""
     return bytes(class_of.get(state, default) for state in range(256))
 
 
@@ -58,10 +55,7 @@ def states_with(bits: int, value: int | None = None) -> list[int]:
 _IS_PLAIN = classes(dict.fromkeys(states_with(PRESENT | ZERO | OBJECT, PRESENT), 1), 0)
 _HAS_OBJECT = classes(dict.fromkeys(states_with(OBJECT), 1), 0)
 _IS_SWAP = classes({SWAP: 1, SWAP | UFFD_WP: 1}, 0)
-_CLEARED = {
-    bits: bytes(s & ~bits if s & PRESENT else s for s in range(256))
-    for bits in (WRITE, YOUNG, WRITE | UFFD_WP, UFFD_WP, YOUNG | DIRTY)
-}
+_WRITE_PROTECTED = bytes(s & ~WRITE if s & PRESENT else s for s in range(256))
 
 
 class PageTable:
@@ -118,19 +112,15 @@ class PageTable:
             return []
         return positions(self.states[first:last].translate(_HAS_OBJECT), 1, first)
 
-    def clear(self, bits: int, first: int, last: int) -> None:
-        """Clear bits of the present entries in [first, last)."""
-        self.states[first:last] = self.states[first:last].translate(_CLEARED[bits])
+    def write_protect(self, first: int, last: int) -> None:
+        """No present entry of [first, last) may be written without a fault."""
+        self.states[first:last] = self.states[first:last].translate(_WRITE_PROTECTED)
 
     def present(self, first: int = 0, last: int = HPAGE_PMD_NR) -> Iterator[int]:
         """The present entries of [first, last) that map a page other than that of zeroes."""
         for index in range(first, last):
             if self.states[index] & (PRESENT | ZERO) == PRESENT:
                 yield index
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.states)
 
 
 def positions(data: bytes | bytearray, value: int, base: int = 0) -> list[int]:

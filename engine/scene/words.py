@@ -391,8 +391,6 @@ def _expect(stage: Stage, mm: MmStruct, count: str, order: str | None = None) ->
     stage.say(f"HUGE {found}" + ("" if found == int(count) else f", not {count}"))
 
 
-_PAGES = "A B"
-
 WORDS = {
     "knob": Word("knob NAME VALUE", "write a file under transparent_hugepage/", _knob),
     "map": Word(
