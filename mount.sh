@@ -5,11 +5,13 @@ top=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
     cat <<'END'
-usage: mount.sh [OPTION...] DIR      mount the lab on DIR
-       mount.sh --unmount DIR        end it
+usage: mount.sh [OPTION...] DIR                      mount the lab on DIR
+       mount.sh --unmount DIR                        end it
+       mount.sh --shell [OPTION...] [-- COMMAND...]  a shell, or a command, inside a lab
 
 Sets up what is needed on the first run (a Python environment in .venv, libfuse), mounts the lab
-on DIR, and returns once it answers.
+on DIR, and returns once it answers. With --shell, /sys/kernel/tracing and the like are the lab's
+as long as the shell runs, for it alone; neither root nor DIR is needed.
 
   --kernel VERSION    the kernel to be: 6.1, 6.12, 6.18 or 7.3 (6.12)
   --cpus N            its CPUs (4)
@@ -20,7 +22,8 @@ on DIR, and returns once it answers.
   --speed X           virtual seconds in a real one (10)
   --foreground        serve until Ctrl-C
 
-example: ./mount.sh --kernel 7.3 /tmp/lab
+examples: ./mount.sh --kernel 7.3 /tmp/lab
+          ./mount.sh --shell -- trace-cmd list -e huge_memory
 END
 }
 
@@ -32,8 +35,11 @@ esac
 . "$top/setup.sh"
 set_up
 
-if [ "$1" = --unmount ]; then
+case "$1" in
+--unmount | --shell)
+    command=${1#--}
     shift
-    exec "$venv/bin/tracefs-fuse" unmount "$@"
-fi
+    exec "$venv/bin/tracefs-fuse" "$command" "$@"
+    ;;
+esac
 exec "$venv/bin/tracefs-fuse" mount "$@"

@@ -40,11 +40,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 # -- help --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [(), ("mount",), ("unmount",)])
+@pytest.mark.parametrize("command", [(), ("mount",), ("unmount",), ("shell",)])
 def test_help_has_an_example(command: tuple[str, ...]) -> None:
     shown = run_command(*command, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert re.search(r"^example: tracefs-fuse (un)?mount .*/tmp/lab$", shown.stdout, re.M)
+    assert re.search(rf"^example: tracefs-fuse {''.join(command) or 'mount'} ", shown.stdout, re.M)
 
 
 def test_script_lists_the_options_of_the_command() -> None:
@@ -54,7 +54,7 @@ def test_script_lists_the_options_of_the_command() -> None:
     command = run_command("mount", "--help").stdout
     options = set(re.findall(r"^  (?:-h, )?(--\w+)", command, re.M))
     assert options == {*re.findall(r"^  (--\w+)", script, re.M), "--help"}
-    assert "example: " in script
+    assert "examples: " in script
 
 
 # -- faults ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from tracefs_fuse.cli import mount, results, scene, unmount, workloads
+from tracefs_fuse.cli import mount, results, scene, shell, unmount, workloads
 from tracefs_fuse.cli.problems import Problem
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="example: tracefs-fuse mount /tmp/lab",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (mount, unmount, workloads, scene, results):
+    for command in (mount, unmount, shell, workloads, scene, results):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
     try:

@@ -15,8 +15,11 @@ class Problem(Exception):
     """Something that the user must put right; the text is one line and says how."""
 
 
-def check_machine() -> None:
-    """Raises Problem when FUSE can't be used here."""
+def check_machine(*, privately: bool = False) -> None:
+    """Raises Problem when FUSE can't be used here.
+
+    privately: the mount is to be made in a namespace where this process is root.
+    """
     try:
         import fuse  # noqa: F401  (loads libfuse)
     except OSError:
@@ -27,7 +30,11 @@ def check_machine() -> None:
         raise Problem("/dev/fuse is missing; load the kernel's module: sudo modprobe fuse")
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
         raise Problem("/dev/fuse may not be opened; allow it: sudo chmod 0666 /dev/fuse")
-    if os.getuid() != 0 and not (shutil.which("fusermount") or shutil.which("fusermount3")):
+    if (
+        os.getuid() != 0
+        and not privately
+        and not (shutil.which("fusermount") or shutil.which("fusermount3"))
+    ):
         raise Problem("fusermount is missing; install it: sudo apt install fuse3")
 
 

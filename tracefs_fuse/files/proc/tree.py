@@ -7,6 +7,7 @@ import errno
 from engine import Machine
 from engine.machine import Process
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.numbers import refuse
@@ -17,6 +18,7 @@ def proc_tree(machine: Machine) -> Directory:
     return ProcessesDirectory(
         machine,
         {
+            "mounts": MountsFile(),
             "sys": Directory({"kernel": Directory({"ftrace_enabled": _ftrace_enabled()})}),
             "vmstat": TextFile(0o444, lambda: vmstat_text(machine)),
         },

@@ -1,0 +1,85 @@
+"""What a lab is made of, from the command line: what ``mount`` and ``shell`` have in common."""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+from engine.workloads import WORKLOADS
+from tracefs_fuse.cli.lab import LabOptions
+from tracefs_fuse.cli.scene import read_scene
+from tracefs_fuse.tracing.versions import VERSIONS
+
+_DEFAULTS = LabOptions()
+_MAX_CPUS = 64
+
+
+def add_lab_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the lab is."""
+    parser.add_argument(
+        "--kernel",
+        choices=list(VERSIONS),
+        default=_DEFAULTS.kernel,
+        help="the kernel to be (%(default)s)",
+    )
+    parser.add_argument(
+        "--cpus", type=_cpus, default=_DEFAULTS.cpus, metavar="N", help="its CPUs (%(default)s)"
+    )
+    parser.add_argument(
+        "--workload",
+        choices=list(WORKLOADS),
+        default=_DEFAULTS.workload,
+        help="what its processes do (%(default)s)",
+    )
+    parser.add_argument(
+        "--scene",
+        metavar="FILE",
+        help="play this scene each second in the place of a workload (see: tracefs-fuse scene -h)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=_DEFAULTS.seed,
+        metavar="N",
+        help="of all that is left to chance (%(default)s)",
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=_DEFAULTS.speed,
+        metavar="X",
+        help="virtual seconds in a real one (%(default)g)",
+    )
+
+
+def lab_options(options: argparse.Namespace) -> LabOptions:
+    """What was asked for.  Raises Problem for a scene that can't be read."""
+    return LabOptions(
+        options.kernel,
+        options.cpus,
+        options.workload,
+        options.seed,
+        read_scene(options.scene) if options.scene else (),
+        options.speed,
+    )
+
+
+def life_of(options: argparse.Namespace) -> str:
+    """What happens in the lab, in a few words."""
+    return f"scene {options.scene}" if options.scene else f"workload {options.workload}"
+
+
+def _cpus(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _MAX_CPUS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {_MAX_CPUS}, not {text!r}")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number greater than 0, not {text!r}")
+    return speed
