@@ -25,7 +25,7 @@ KINDS = [
     (re.compile(rf"{TRACING}events/\w+/(enable|filter)"), r"SYSTEM/\1"),
     (re.compile(rf"{TRACING}events/enable"), "enable"),
     (re.compile(rf"{TRACING}options/.*"), "options/NAME"),
-    (re.compile(rf"{TRACING}per_cpu/cpu\d+/stats"), "per_cpu/cpuN/stats"),
+    (re.compile(rf"{TRACING}per_cpu/cpu\d+/(stats|\w+_raw)"), r"per_cpu/cpuN/\1"),
     (re.compile(rf"{TRACING}per_cpu/cpu\d+/(\w+)"), r"\1"),
     (re.compile(rf"{TRACING}(\w+)"), r"\1"),
     (re.compile(rf"{THP}hugepages-\w+/stats/.*"), "hugepages-SIZE/stats/*"),

@@ -261,7 +261,8 @@ class LabOperations:
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:
         nonblock = bool(fi.flags & os.O_NONBLOCK)
-        return self._open[fi.fh].read(self._request(), size, offset, nonblock)
+        request = self._request(splices=fuse_session.fills_page_cache())
+        return self._open[fi.fh].read(request, size, offset, nonblock)
 
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
         return self._open[fi.fh].write(self._request(), data, offset)
@@ -274,10 +275,10 @@ class LabOperations:
     def fsync(self, path: str, datasync: int, fi: Any) -> None:
         raise refuse(errno.EINVAL)
 
-    def _request(self) -> Request:
+    def _request(self, *, splices: bool = False) -> Request:
         uid, gid, pid = fuse.fuse_get_context()
         thread = threading.get_ident()
-        return Request(pid, uid, gid, partial(self._interrupted, thread))
+        return Request(pid, uid, gid, partial(self._interrupted, thread), splices)
 
     def _interrupted(self, thread: int) -> bool:
         if self._closing:

@@ -34,6 +34,11 @@ _OPCODE_OFFSET = 4
 _POLL_EVENTS_OFFSET = 60
 """Of struct fuse_poll_in behind the header of a request."""
 
+_READ_FLAGS_OFFSET = 60
+_READ_LOCKOWNER = 1 << 1
+"""Of struct fuse_read_in: the flag of a read on behalf of an open file's reader, which a read into
+the page cache is not."""
+
 _MAX_IDLE = 4
 _PATIENCE = 1.0
 """Seconds given to requests under way when the lab ends."""
@@ -81,6 +86,11 @@ def opcode() -> int:
 def poll_events() -> int:
     """The events that the caller of poll(2) asks for."""
     return _U32.from_buffer(_current.request, _POLL_EVENTS_OFFSET).value
+
+
+def fills_page_cache() -> bool:
+    """The request that this thread serves is a read for splice(2) or sendfile(2)."""
+    return not _U32.from_buffer(_current.request, _READ_FLAGS_OFFSET).value & _READ_LOCKOWNER
 
 
 def interrupted() -> bool:

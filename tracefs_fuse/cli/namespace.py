@@ -63,6 +63,11 @@ def enter() -> None:
         raise _forbidden(error) from None
 
 
+def leave_mounts() -> None:
+    """Have mounts of our own from here on: a copy of those of the processes that stay behind."""
+    _call("unshare", _CLONE_NEWNS)
+
+
 def _forbidden(error: OSError) -> Problem:
     for name, forbids, allows in _SWITCHES:
         with suppress(OSError):

@@ -27,9 +27,14 @@ _SHOWN = (
     "/sys/kernel/tracing",
     "/sys/kernel/debug",
     "/sys/kernel/mm/transparent_hugepage",
-    "/proc/vmstat",
+    "/sys/devices/system/cpu/online",
+    "/sys/devices/system/cpu/possible",
+    "/sys/devices/system/cpu/present",
+    "/proc/kallsyms",
     "/proc/mounts",
     "/proc/sys/kernel/ftrace_enabled",
+    "/proc/sys/kernel/kptr_restrict",
+    "/proc/vmstat",
 )
 """What of the lab stands in the place of the machine's own."""
 
@@ -71,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     namespace.enter()
     _stage()
     remark = serve_in_background(made_of, _STAGE / "lab", for_me=True)
+    namespace.leave_mounts()  # so that the lab never asks itself for the machine's files
     for path in _SHOWN:
         _show(path)
     namespace.detach(_STAGE / "lab")

@@ -28,6 +28,9 @@ class Request:
     interrupted: Callable[[], bool] = field(default=lambda: False)
     """True once a signal for the caller waits: a blocked call should end with EINTR."""
 
+    splices: bool = False
+    """A read for splice(2) or sendfile(2)."""
+
 
 class Node:
     """A file, folder or link."""

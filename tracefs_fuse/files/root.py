@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import Machine
-from tracefs_fuse.files.node import Directory, Symlink
+from tracefs_fuse.files.node import Directory, Symlink, TextFile
 from tracefs_fuse.files.proc import proc_tree
 from tracefs_fuse.files.thp import thp_tree
 from tracefs_fuse.files.tracefs import tracefs_tree
@@ -17,14 +17,23 @@ def root_tree(tracing: Tracing, machine: Machine) -> Directory:
             "proc": proc_tree(machine),
             "sys": Directory(
                 {
+                    "devices": Directory({"system": Directory({"cpu": _cpu_folder(machine.cpus)})}),
                     "kernel": Directory(
                         {
                             "debug": Directory({"tracing": Symlink("../tracing")}, mode=0o700),
                             "mm": Directory({"transparent_hugepage": thp_tree(machine)}),
                             "tracing": tracefs_tree(tracing),
                         }
-                    )
+                    ),
                 }
             ),
         }
+    )
+
+
+def _cpu_folder(count: int) -> Directory:
+    """Where programs learn how many CPUs there are (drivers/base/cpu.c)."""
+    cpus = f"0-{count - 1}\n" if count > 1 else "0\n"
+    return Directory(
+        {name: TextFile(0o444, lambda: cpus) for name in ("online", "possible", "present")}
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.buffer_page import PAGE_SIZE
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
-from tracefs_fuse.tracing.ring_buffer import PAGE_SIZE
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray

@@ -1,6 +1,7 @@
 """Addresses of the kernel functions that traces mention, and their names.
 
-Modelled after sprint_symbol() (kernel/kallsyms.c) and stack_trace_save() (kernel/stacktrace.c).
+Modelled after sprint_symbol() and s_show() (kernel/kallsyms.c), and stack_trace_save()
+(kernel/stacktrace.c).
 The addresses are made up, the same in each lab; each kernel version has its own.
 """
 
@@ -88,6 +89,12 @@ def symbol_name(address: int) -> str:
     """``%ps``: the function's name only."""
     function = _function_at(address)
     return f"0x{address:x}" if function is None else function.name
+
+
+def kallsyms_text(version: str, *, hidden: bool = False) -> str:
+    """``/proc/kallsyms``.  hidden: addresses are shown as zero."""
+    functions = sorted(f for (image, _), f in _FUNCTIONS.items() if image == version)
+    return "".join(f"{0 if hidden else f.start:016x} T {f.name}\n" for f in functions)
 
 
 @cache

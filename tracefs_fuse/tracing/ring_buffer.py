@@ -4,51 +4,34 @@ Modelled after kernel/trace/ring_buffer.c.  A writer fills the tail page; when a
 ring are full the oldest is dropped as a whole (overwrite mode) or the new event is refused.  A
 reader swaps the oldest page out of the ring and consumes it event by event; the page that is being
 written may be swapped out as well, and is then never overwritten.
-
-Event encoding: a 32-bit word holds 5 bits of type_len and 27 bits of time delta (nanoseconds since
-the event before it); type_len 1..28 is the payload's length in words, 0 means that a word with the
-length follows, 29 is padding, 30 extends the time delta, 31 is an absolute time stamp.
 """
 
 from __future__ import annotations
 
 import heapq
-import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-PAGE_SIZE = 4096
-PAGE_HEADER_SIZE = 16
-"""Time stamp and commit counter at the start of each sub-buffer."""
+from tracefs_fuse.tracing.buffer_page import (
+    EXTEND_LENGTH,
+    MAX_SMALL_WORDS,
+    PADDING,
+    PAGE_HEADER_SIZE,
+    PAGE_SIZE,
+    STAMP_MASK,
+    TIME_EXTEND,
+    TIME_STAMP,
+    TWO_WORDS,
+    WORD,
+    BufferPage,
+    raw_page,
+    time_after,
+)
 
-_MAX_SMALL_WORDS = 28
-_PADDING, _TIME_EXTEND, _TIME_STAMP = 29, 30, 31
-_EXTEND_LENGTH = 8
 _DELTA_LIMIT = 1 << 27
-_STAMP_MASK = (1 << 59) - 1
 _MIN_EVENT_LENGTH = 8
 _MIN_PAGES = 2
-
-_WORD = struct.Struct("<I")
-_TWO_WORDS = struct.Struct("<II")
-
-
-@dataclass
-class BufferPage:
-    """One sub-buffer: the data behind its header."""
-
-    data: bytearray
-    time_stamp: int = 0
-    commit: int = 0
-    """Bytes of valid data."""
-
-    entries: int = 0
-    full: bool = False
-    """No event may be added, although bytes are left."""
-
-    padding: int = 0
-    """Unused bytes at the end that count as written."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +91,8 @@ class CpuBuffer:
     _reader: Reader | None = None
     _tail: BufferPage | None = None
     _seen_overrun: int = 0
+    _lost: int = 0
+    """Events overwritten before the next one, and not yet told to a reader."""
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -116,7 +101,7 @@ class CpuBuffer:
         words = (len(record) + 3) >> 2 or 1
         if words == 2:  # a total of 12 bytes could not be turned into a time extend
             words = 3
-        length = 4 + 4 * words if words <= _MAX_SMALL_WORDS else 8 + 4 * words
+        length = 4 + 4 * words if words <= MAX_SMALL_WORDS else 8 + 4 * words
         if length > self.data_size:
             return False
         tail = self._tail
@@ -125,7 +110,7 @@ class CpuBuffer:
         if (
             tail is None
             or tail.full
-            or tail.commit + length + (_EXTEND_LENGTH if stamped else 0) > self.data_size
+            or tail.commit + length + (EXTEND_LENGTH if stamped else 0) > self.data_size
         ):
             tail = self._next_page(now)
             if tail is None:
@@ -136,19 +121,17 @@ class CpuBuffer:
             delta, now = 0, self.last_stamp
         at = tail.commit
         if stamped:
-            kind, value = (
-                (_TIME_STAMP, now & _STAMP_MASK) if self.absolute else (_TIME_EXTEND, delta)
-            )
-            _TWO_WORDS.pack_into(
+            kind, value = (TIME_STAMP, now & STAMP_MASK) if self.absolute else (TIME_EXTEND, delta)
+            TWO_WORDS.pack_into(
                 tail.data, at, (value & (_DELTA_LIMIT - 1)) << 5 | kind, value >> 27
             )
-            at += _EXTEND_LENGTH
+            at += EXTEND_LENGTH
             delta = 0
-        if words <= _MAX_SMALL_WORDS:
-            _WORD.pack_into(tail.data, at, delta << 5 | words)
+        if words <= MAX_SMALL_WORDS:
+            WORD.pack_into(tail.data, at, delta << 5 | words)
             start = at + 4
         else:
-            _TWO_WORDS.pack_into(tail.data, at, delta << 5, 4 * words + 4)
+            TWO_WORDS.pack_into(tail.data, at, delta << 5, 4 * words + 4)
             start = at + 8
         end = at + length
         tail.data[start:end] = record.ljust(end - start, b"\0")
@@ -183,12 +166,12 @@ class CpuBuffer:
             self.last_stamp = written.stamp
         else:
             at = written.start
-            (word,) = _WORD.unpack_from(page.data, at)
-            if word & 31 in (_TIME_EXTEND, _TIME_STAMP):
-                at += _EXTEND_LENGTH
-                (word,) = _WORD.unpack_from(page.data, at)
+            (word,) = WORD.unpack_from(page.data, at)
+            if word & 31 in (TIME_EXTEND, TIME_STAMP):
+                at += EXTEND_LENGTH
+                (word,) = WORD.unpack_from(page.data, at)
             delta = word >> 5 or 1
-            _TWO_WORDS.pack_into(page.data, at, delta << 5 | _PADDING, written.end - at - 4)
+            TWO_WORDS.pack_into(page.data, at, delta << 5 | PADDING, written.end - at - 4)
 
     def _next_page(self, now: int) -> BufferPage | None:
         """rb_move_tail(): the page that the tail moves to; None when the ring is full."""
@@ -237,7 +220,7 @@ class CpuBuffer:
         if found is None:
             return None
         stamp, record, _ = found
-        return Entry(stamp, record, self.cpu, self.overrun - self._seen_overrun)
+        return Entry(stamp, record, self.cpu, self._lost)
 
     def consume(self) -> None:
         """Take away the event that :meth:`peek` shows."""
@@ -249,14 +232,55 @@ class CpuBuffer:
         reader.offset = end
         self.read_events += 1
         self.entries -= 1
-        self._seen_overrun = self.overrun
+        self._lost = 0
+
+    def read_page(self, count: int, *, full: bool = False) -> bytes | None:
+        """ring_buffer_read_page(): take events away, as a page of which ``count`` bytes are asked.
+
+        A full page of which nothing was read comes as it is; of others, the events that fit.
+        full: nothing but a full page will do.  None when there is nothing to take.
+        """
+        if self._next_unread() is None or self._reader is None:
+            return None
+        reader, room = self._reader, count - PAGE_HEADER_SIZE
+        page, start, stamp = reader.page, reader.offset, reader.stamp
+        if start or page is self._tail or room < page.commit:
+            taken = 0 if full else self._take(reader, room)
+            if reader.offset == start:
+                return None
+        else:
+            reader.offset, taken = page.commit, page.entries
+            self.read_bytes += page.padding
+            page.padding = 0
+        self.read_bytes += reader.offset - start
+        self.read_events += taken
+        self.entries -= taken
+        missed, self._lost = self._lost, 0
+        return raw_page(stamp, bytes(page.data[start : reader.offset]), self.data_size, missed)
+
+    @staticmethod
+    def _take(reader: Reader, room: int) -> int:
+        """Move a reader behind the events that fit into so many bytes; how many they are."""
+        page, start, stamp, taken = reader.page, reader.offset, reader.stamp, 0
+        at = start
+        while at < page.commit:
+            kind, time, length = page.element(at)
+            at += length
+            stamp = time_after(stamp, kind, time)
+            if kind in (TIME_EXTEND, TIME_STAMP):  # counts with the event behind it
+                continue
+            if at - start > room:
+                break
+            reader.offset, reader.stamp = at, stamp
+            taken += kind <= MAX_SMALL_WORDS
+        return taken
 
     def _next_unread(self) -> tuple[int, bytes, int] | None:
         """rb_get_reader_page(): pages are swapped out of the ring until one has unread events."""
         while True:
             reader = self._reader
             if reader is not None:
-                found = self._decode(reader.page, reader.offset, reader.stamp)
+                found = reader.page.decode(reader.offset, reader.stamp)
                 if found is not None:
                     return found
                 self.read_bytes += reader.page.commit - reader.offset
@@ -268,34 +292,14 @@ class CpuBuffer:
                 return None
             page = self._ring.popleft()
             self._reader = Reader(page, 0, page.time_stamp)
+            if self.overrun != self._seen_overrun:
+                self._lost = self.overrun - self._seen_overrun
+                self._seen_overrun = self.overrun
 
     def _events(self, page: BufferPage, offset: int, stamp: int) -> Iterator[Entry]:
-        while (found := self._decode(page, offset, stamp)) is not None:
+        while (found := page.decode(offset, stamp)) is not None:
             stamp, record, offset = found
             yield Entry(stamp, record, self.cpu)
-
-    @staticmethod
-    def _decode(page: BufferPage, offset: int, stamp: int) -> tuple[int, bytes, int] | None:
-        """Time stamp and payload of the next event, and the offset behind it; None at the end."""
-        data = page.data
-        while offset < page.commit:
-            (word,) = _WORD.unpack_from(data, offset)
-            kind, delta = word & 31, word >> 5
-            if 0 < kind <= _MAX_SMALL_WORDS:
-                start, end = offset + 4, offset + 4 + 4 * kind
-                return stamp + delta, bytes(data[start:end]), end
-            (extra,) = _WORD.unpack_from(data, offset + 4)
-            if kind == 0:
-                start, end = offset + 8, offset + 4 + extra
-                return stamp + delta, bytes(data[start:end]), end
-            if kind == _PADDING:
-                stamp += delta
-                offset += 4 + extra
-                continue
-            value = extra << 27 | delta
-            stamp = stamp + value if kind == _TIME_EXTEND else stamp & ~_STAMP_MASK | value
-            offset += _EXTEND_LENGTH
-        return None
 
     def oldest_stamp(self) -> int:
         """rb_oldest_event(): the time stamp of the oldest page; 0 when nothing was written."""
@@ -314,7 +318,8 @@ class CpuBuffer:
         """Drop everything, counters too."""
         self._ring.clear()
         self._reader = self._tail = None
-        self.overrun = self.dropped = self.read_events = self._seen_overrun = 0
+        self.overrun = self.dropped = self.read_events = 0
+        self._seen_overrun = self._lost = 0
         self.written_bytes = self.read_bytes = self.entries = self.last_stamp = 0
 
     def resize(self, page_count: int) -> None:
@@ -322,6 +327,16 @@ class CpuBuffer:
         self.page_count = page_count
         while len(self._ring) > page_count:
             self._drop_oldest()
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page with its header."""
+        return PAGE_HEADER_SIZE + self.data_size
+
+    @property
+    def dirty_pages(self) -> int:
+        """ring_buffer_nr_dirty_pages(): those that were filled and not yet read."""
+        return max(0, len(self._ring) - 1)
 
     @property
     def size(self) -> int:

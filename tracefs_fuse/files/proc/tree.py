@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import errno
-
 from engine import Machine
 from engine.machine import Process
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.files.node import Directory, Node, TextFile
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
+from tracefs_fuse.files.proc.sysctl import Setting
 from tracefs_fuse.files.proc.vmstat import vmstat_text
-from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.kallsyms import kallsyms_text
+
+_KPTR_HIDDEN = 2
+"""Of ``kptr_restrict``: nobody sees addresses."""
 
 
 def proc_tree(machine: Machine) -> Directory:
     """The folder of a machine."""
+    kptr_restrict = Setting(0, 0, _KPTR_HIDDEN)
     return ProcessesDirectory(
         machine,
         {
+            "kallsyms": TextFile(
+                0o444,
+                lambda: kallsyms_text(
+                    machine.kernel.version.name, hidden=kptr_restrict.value == _KPTR_HIDDEN
+                ),
+            ),
             "mounts": MountsFile(),
-            "sys": Directory({"kernel": Directory({"ftrace_enabled": _ftrace_enabled()})}),
+            "sys": Directory(
+                {
+                    "kernel": Directory(
+                        {"ftrace_enabled": Setting(1), "kptr_restrict": kptr_restrict}
+                    )
+                }
+            ),
             "vmstat": TextFile(0o444, lambda: vmstat_text(machine)),
         },
     )
@@ -50,13 +65,3 @@ class ProcessesDirectory(Directory):
             self._trees = {p: tree for p, tree in self._trees.items() if p.mm.users}
             tree = self._trees[process] = process_tree(self._machine, process)
         return tree
-
-
-def _ftrace_enabled() -> TextFile:
-    """``sys/kernel/ftrace_enabled``: clients look for it, there is nothing to turn off."""
-
-    def store(request: Request, data: bytes) -> None:
-        if not data.strip().isdigit():
-            raise refuse(errno.EINVAL)
-
-    return TextFile(0o644, lambda: "1\n", store)

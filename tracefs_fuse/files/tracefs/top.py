@@ -11,7 +11,7 @@ from functools import partial
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
-from tracefs_fuse.files.tracefs.pipe import TracePipe
+from tracefs_fuse.files.tracefs.pipe import RawPipe, TracePipe
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing import (
     buffer_size,
@@ -186,9 +186,11 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
         {
             "buffer_size_kb": _buffer_size_file(array, cpu),
             "snapshot": _snapshot_file(array, cpu),
+            "snapshot_raw": RawPipe(array, cpu, snapshot=True),
             "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
             "trace": _trace_file(array, cpu),
             "trace_pipe": TracePipe(0o440, array, [cpu]),
+            "trace_pipe_raw": RawPipe(array, cpu),
         },
         mode=_FOLDER,
     )

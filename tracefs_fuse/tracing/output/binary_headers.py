@@ -6,7 +6,7 @@ Modelled after ring_buffer_print_page_header() and ring_buffer_print_entry_heade
 
 from __future__ import annotations
 
-from tracefs_fuse.tracing.ring_buffer import PAGE_HEADER_SIZE, PAGE_SIZE
+from tracefs_fuse.tracing.buffer_page import PAGE_HEADER_SIZE, PAGE_SIZE
 from tracefs_fuse.tracing.versions import KernelVersion
 
 _EVENT = """\

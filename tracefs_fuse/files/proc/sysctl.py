@@ -1,0 +1,36 @@
+"""``/proc/sys/kernel``: settings that tracing clients look for or write.
+
+Modelled after proc_dointvec_minmax() (kernel/sysctl.c).
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from tracefs_fuse.files.node import Request, TextFile
+from tracefs_fuse.tracing.numbers import parse_signed, refuse
+
+_INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
+_FIRST_WORD = re.compile(r"\s*(\S+)")
+
+
+class Setting(TextFile):
+    """A number; the lab itself does nothing with it."""
+
+    def __init__(self, value: int, lowest: int = _INT_MIN, highest: int = _INT_MAX) -> None:
+        super().__init__(0o644, lambda: f"{self.value}\n", self._store, at_once=True)
+        self.value = value
+        self._range = lowest, highest
+
+    def _store(self, request: Request, data: bytes) -> None:
+        """The first number is taken; EINVAL when there is none, or one that may not be."""
+        word = _FIRST_WORD.match(data.decode("latin-1"))
+        try:
+            value = parse_signed(word[1] if word else "", base0=True)
+        except OSError:
+            raise refuse(errno.EINVAL) from None
+        lowest, highest = self._range
+        if not lowest <= value <= highest:
+            raise refuse(errno.EINVAL)
+        self.value = value
