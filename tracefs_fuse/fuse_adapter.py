@@ -353,11 +353,17 @@ def _size(node: Node) -> int:
 
 
 def serve(
-    operations: LabOperations, mount_point: str, source: str, unmount: Callable[[], None]
+    operations: LabOperations,
+    mount_point: str,
+    source: str,
+    unmount: Callable[[], None],
+    *,
+    for_all: bool = False,
 ) -> None:
     """Mount and serve until unmounted or told to end by a signal.
 
     source: what /proc/mounts shows as the device.  unmount: takes the mount out of the tree.
+    for_all: other users may look too, as far as modes of files let them.
     Raises RuntimeError when mounting fails.
     """
     fuse_session.serve(
@@ -374,4 +380,5 @@ def serve(
         use_ino=True,
         attr_timeout=0,
         entry_timeout=0,
+        **({"allow_other": True} if for_all else {}),
     )

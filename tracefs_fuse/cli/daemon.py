@@ -38,7 +38,8 @@ def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = Fal
     """Serve a lab from a process of its own; returns once the lab answers, with what there is to
     say of its workload.
 
-    for_me: the lab ends with this process, whatever that has become by then.
+    for_me: the lab ends with this process, whatever that has become by then.  It is in a mount
+    namespace of our own, where other users may look into it.
     Raises Problem when the lab does not start: until it answers, whatever the other process and
     libfuse complain about comes here.
     """
@@ -57,7 +58,9 @@ def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = Fal
             logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
             if me is not None:
                 threading.Thread(target=_end_with, args=(me,), daemon=True).start()
-            status = _serve(made_of, folder, lambda remark: _tell_ready(log, remark))
+            status = _serve(
+                made_of, folder, lambda remark: _tell_ready(log, remark), for_all=for_me
+            )
         except Problem as problem:
             os.write(2, f"{problem}\n".encode())
         except Exception:
@@ -77,7 +80,9 @@ def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = Fal
     return said.removesuffix(_READY).decode(errors="replace")
 
 
-def _serve(made_of: LabOptions, folder: Path, started: Callable[[str], None]) -> int:
+def _serve(
+    made_of: LabOptions, folder: Path, started: Callable[[str], None], *, for_all: bool = False
+) -> int:
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
     lab = build_lab(made_of)
@@ -88,7 +93,8 @@ def _serve(made_of: LabOptions, folder: Path, started: Callable[[str], None]) ->
 
     operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     try:
-        serve(operations, str(folder), source_of(os.getpid()), lambda: _detach(folder))
+        source = source_of(os.getpid())
+        serve(operations, str(folder), source, lambda: _detach(folder), for_all=for_all)
     except RuntimeError:
         raise Problem(f"{folder} could not be mounted") from None
     finally:
