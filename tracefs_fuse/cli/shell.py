@@ -66,7 +66,9 @@ def add_parser(commands: Any) -> None:
         epilog="example: tracefs-fuse shell --kernel 7.3 -- trace-cmd list -e huge_memory",
     )
     add_lab_options(parser)
-    parser.add_argument("words", metavar="COMMAND", nargs="*", help="what to run (a shell)")
+    parser.add_argument(
+        "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run (a shell)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -81,10 +83,11 @@ def run(options: argparse.Namespace) -> int:
         _show(path)
     namespace.detach(_STAGE / "lab")
     namespace.detach(_STAGE)
-    if not options.words:
+    words = options.words[1:] if options.words[:1] == ["--"] else options.words
+    if not words:
         print(_GREETING.format(kernel=options.kernel, life=life_of(options)) + remark, flush=True)
         _become_shell(f"(lab {options.kernel}) ")
-    _become(options.words)
+    _become(words)
 
 
 def _stage() -> None:
@@ -96,6 +99,8 @@ def _stage() -> None:
 
 
 def _show(path: str) -> None:
+    if path.startswith("/proc/") and path.count("/") == 2 and not os.path.lexists(path):
+        return  # no folder can stand in for /proc, whose entries come and go
     try:
         namespace.bind(_STAGE / "lab" / path.lstrip("/"), Path(path))
     except OSError as error:
