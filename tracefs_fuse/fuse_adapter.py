@@ -10,7 +10,7 @@ How writes arrive: one write(2) of up to 124 KiB is one call of the file's ``wri
 cuts larger ones; where depends on how the caller's buffer lies in its pages.
 
 What has no method here is answered by the kernel itself from the second time on: no extended
-attributes (EOPNOTSUPP), no ioctl (ENOTTY), no work at close.
+attributes (EOPNOTSUPP), no work at close.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ _UNCHANGED = -1
 _MAX_WRITE = 128 * 1024
 _READABLE_SIZE = 1 << 30
 """How far sendfile(2) may read a file, whatever size stat(2) shows; see fuse_session."""
+
+_ENDLESS_SIZE = 1 << 62
 
 
 class WaitQueueLike(Protocol):
@@ -178,12 +180,22 @@ class LabOperations:
             "st_ino": self._inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": 2 if isinstance(node, Directory) else 1,
-            "st_size": _size(node),
+            "st_size": self._size(node, path),
             "st_blksize": _BLOCK_SIZE,
             "st_uid": uid,
             "st_gid": gid,
             **dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._mounted_at),
         }
+
+    def _size(self, node: Node, path: str) -> int:
+        if isinstance(node, Symlink):
+            return len(node.target)
+        if not isinstance(node, File):
+            return node.size
+        looked_up = fuse_session.opcode() == fuse_session.LOOKUP
+        if node.endless and (looked_up or path in self._held.values()):
+            return _ENDLESS_SIZE
+        return max(node.size, _READABLE_SIZE) if looked_up else node.size
 
     def opendir(self, path: str) -> int:
         self._check(self._directory(path), os.R_OK)
@@ -267,6 +279,10 @@ class LabOperations:
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
         return self._open[fi.fh].write(self._request(), data, offset)
 
+    def ioctl(self, path: str, command: int, arg: Any, fi: Any, flags: int, data: Any) -> int:
+        self._open[fi.fh].ioctl(command)
+        return 0
+
     def release(self, path: str, fi: Any) -> None:
         self._forget_poller(fi.fh)
         self._held.pop(fi.fh, None)
@@ -344,14 +360,6 @@ def _kind(node: Node) -> int:
     return stat.S_IFLNK if isinstance(node, Symlink) else stat.S_IFREG
 
 
-def _size(node: Node) -> int:
-    if isinstance(node, Symlink):
-        return len(node.target)
-    if isinstance(node, File) and fuse_session.opcode() == fuse_session.LOOKUP:
-        return max(node.size, _READABLE_SIZE)
-    return node.size
-
-
 def serve(
     operations: LabOperations,
     mount_point: str,
@@ -377,6 +385,7 @@ def serve(
         big_writes=True,
         max_write=_MAX_WRITE,
         max_readahead=0,
+        sync_read=True,
         use_ino=True,
         attr_timeout=0,
         entry_timeout=0,

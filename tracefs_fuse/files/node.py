@@ -80,6 +80,9 @@ class Symlink(Node):
 class File(Node):
     """A regular file."""
 
+    endless = False
+    """splice(2) never comes to its end, so that stat shows none while it is open."""
+
     def __init__(self, mode: int, *, holds: bool = True) -> None:
         """holds: while it is open the folders above can't be removed."""
         self.mode = mode
@@ -103,6 +106,10 @@ class OpenFile:
     def write(self, request: Request, data: bytes, offset: int) -> int:
         """Bytes consumed of one write(2)."""
         raise refuse(errno.EINVAL)
+
+    def ioctl(self, command: int) -> None:
+        """ioctl(2) without an argument; ENOTTY unless the file knows the command."""
+        raise refuse(errno.ENOTTY)
 
     def events(self) -> int:
         """What poll(2) would report now; most files never make anybody wait."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 PAGE_SIZE = 4096
 PAGE_HEADER_SIZE = 16
 
-MISSED_EVENTS = 1 << 31
+MISSED_EVENTS = -1 << 31
 """In the commit word: events were overwritten before those of this page."""
 
 MISSED_STORED = 1 << 30
@@ -27,10 +27,11 @@ MAX_SMALL_WORDS = 28
 PADDING, TIME_EXTEND, TIME_STAMP = 29, 30, 31
 EXTEND_LENGTH = 8
 STAMP_MASK = (1 << 59) - 1
+_MIN_EVENT_LENGTH = 8
 
 WORD = struct.Struct("<I")
 TWO_WORDS = struct.Struct("<II")
-_HEADER = struct.Struct("<QQ")
+_HEADER = struct.Struct("<Qq")
 _COUNT = struct.Struct("<Q")
 
 
@@ -47,8 +48,19 @@ class BufferPage:
     full: bool = False
     """No event may be added, although bytes are left."""
 
-    padding: int = 0
-    """Unused bytes at the end that count as written."""
+    end: int = 0
+    """Once it is full: the bytes of events, without the padding behind them."""
+
+    def fill(self) -> int:
+        """rb_reset_tail(): what is left is padding, which counts as written when it has room for
+        an event.  Returns its bytes; when it is done again, padding is taken for events."""
+        self.full, self.end = True, self.commit
+        rest = len(self.data) - self.commit
+        if rest < _MIN_EVENT_LENGTH:
+            return 0
+        TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
+        self.commit += rest
+        return rest
 
     def element(self, offset: int) -> tuple[int, int, int]:
         """What lies at an offset: its kind (type_len), its time, and its length in bytes."""

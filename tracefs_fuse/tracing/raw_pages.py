@@ -20,10 +20,11 @@ class RawPages:
         self._array = array
         self._cpu = cpu
         self._snapshot = snapshot
-        self._rest = b""
-        """What was not yet read of the page that was taken last."""
+        self._rest = self._spliced_rest = b""
+        """What was not yet handed over of the pages that were taken last."""
 
-    def _ring(self) -> CpuBuffer | None:
+    def ring(self) -> CpuBuffer | None:
+        """Where the events are now; None while there is no snapshot buffer."""
         array = self._array
         buffer = array.snapshot_buffer if self._snapshot else array.buffer
         return buffer.cpus[self._cpu] if buffer is not None else None
@@ -31,26 +32,24 @@ class RawPages:
     @property
     def is_empty(self) -> bool:
         """No events are left; those of a page that was taken don't count."""
-        ring = self._ring()
+        ring = self.ring()
         return ring is None or not ring.entries
-
-    @property
-    def is_filled(self) -> bool:
-        """As much of the buffer is filled as readers of whole pages wait for."""
-        ring, percent = self._ring(), self._array.buffer_percent
-        if ring is None or self.is_empty:
-            return False
-        return self._snapshot or (ring.dirty_pages + 1) * 100 >= percent * ring.page_count
 
     def read(self, count: int) -> bytes:
         """At most ``count`` bytes of a page; none when no events are there, or none so small."""
         if not self._rest:
-            ring = self._ring()
-            self._rest = ring.read_page(count) or b"" if ring is not None else b""
+            self._rest = self._page(count, full=False)
         data, self._rest = self._rest[:count], self._rest[count:]
         return data
 
-    def read_full(self, count: int) -> bytes:
-        """One whole page that was filled; none when there is no such."""
-        ring = self._ring()
-        return ring.read_page(count, full=True) or b"" if ring is not None else b""
+    def splice(self, count: int) -> bytes:
+        """At most ``count`` bytes of pages that were filled; none when there are no such."""
+        if not self._spliced_rest:
+            ring = self.ring()
+            self._spliced_rest = self._page(ring.page_size if ring else 0, full=True)
+        data, self._spliced_rest = self._spliced_rest[:count], self._spliced_rest[count:]
+        return data
+
+    def _page(self, count: int, *, full: bool) -> bytes:
+        ring = self.ring()
+        return ring.read_page(count, full=full) or b"" if ring is not None else b""

@@ -30,7 +30,6 @@ from tracefs_fuse.tracing.buffer_page import (
 )
 
 _DELTA_LIMIT = 1 << 27
-_MIN_EVENT_LENGTH = 8
 _MIN_PAGES = 2
 
 
@@ -176,32 +175,24 @@ class CpuBuffer:
     def _next_page(self, now: int) -> BufferPage | None:
         """rb_move_tail(): the page that the tail moves to; None when the ring is full."""
         page = None
-        self._fill_tail()
+        if self._tail is not None:
+            self.written_bytes += self._tail.fill()
         if len(self._ring) >= self.page_count:
             if not self.overwrite:
                 return None
             page = self._drop_oldest()
         if page is None or len(page.data) != self.data_size:
             page = BufferPage(bytearray(self.data_size))
-        page.time_stamp, page.commit, page.entries, page.full, page.padding = now, 0, 0, False, 0
+        page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
         self._ring.append(page)
         self._tail = page
         return page
-
-    def _fill_tail(self) -> None:
-        """rb_reset_tail(): what is left of the tail page is padding."""
-        tail = self._tail
-        if tail is not None and not tail.full:
-            tail.full = True
-            rest = self.data_size - tail.commit
-            tail.padding = rest if rest >= _MIN_EVENT_LENGTH else 0
-            self.written_bytes += tail.padding
 
     def _drop_oldest(self) -> BufferPage:
         page = self._ring.popleft()
         self.overrun += page.entries
         self.entries -= page.entries
-        self.written_bytes -= page.commit + page.padding
+        self.written_bytes -= page.commit
         return page
 
     # -- reading ---------------------------------------------------------------------------
@@ -248,15 +239,15 @@ class CpuBuffer:
             taken = 0 if full else self._take(reader, room)
             if reader.offset == start:
                 return None
+            data = page.data[start : reader.offset]
         else:
             reader.offset, taken = page.commit, page.entries
-            self.read_bytes += page.padding
-            page.padding = 0
+            data = page.data[: page.end]
         self.read_bytes += reader.offset - start
         self.read_events += taken
         self.entries -= taken
         missed, self._lost = self._lost, 0
-        return raw_page(stamp, bytes(page.data[start : reader.offset]), self.data_size, missed)
+        return raw_page(stamp, bytes(data), self.data_size, missed)
 
     @staticmethod
     def _take(reader: Reader, room: int) -> int:
@@ -285,9 +276,6 @@ class CpuBuffer:
                     return found
                 self.read_bytes += reader.page.commit - reader.offset
                 reader.offset = reader.page.commit
-                if reader.page is not self._tail:
-                    self.read_bytes += reader.page.padding
-                    reader.page.padding = 0
             if not self._ring:
                 return None
             page = self._ring.popleft()
@@ -334,9 +322,14 @@ class CpuBuffer:
         return PAGE_HEADER_SIZE + self.data_size
 
     @property
-    def dirty_pages(self) -> int:
-        """ring_buffer_nr_dirty_pages(): those that were filled and not yet read."""
-        return max(0, len(self._ring) - 1)
+    def is_read_while_written(self) -> bool:
+        """A reader holds the page that is written."""
+        return self._reader is not None and self._reader.page is self._tail
+
+    def is_full_by(self, percent: int) -> bool:
+        """full_hit(): so much of the ring is filled; the page that is written counts."""
+        dirty = max(1, len(self._ring))
+        return dirty * 100 >= percent * self.page_count
 
     @property
     def size(self) -> int:

@@ -51,7 +51,7 @@ class TraceArray:
         self.snapshot_users = 0
         """Histograms with a snapshot() action: they alone may take snapshots."""
 
-        self.buffer_percent = 50
+        self._buffer_percent = 50
         self.max_latency = 0
         """Microseconds; of use to latency tracers only."""
 
@@ -71,6 +71,9 @@ class TraceArray:
         self.readers: set[int] = set()
         """CPUs whose events a trace_pipe consumes."""
 
+        self.wake_ups = 0
+        """How often waiting readers were woken without there being events."""
+
         self._tracing_on = True
         self._absolute_users = 0
 
@@ -87,7 +90,32 @@ class TraceArray:
     @tracing_on.setter
     def tracing_on(self, on: bool) -> None:
         self._tracing_on = on
+        if not on:
+            self.wake_readers()
+
+    @property
+    def buffer_percent(self) -> int:
+        """How full a CPU's buffer must be to wake who waits for whole pages."""
+        return self._buffer_percent
+
+    @buffer_percent.setter
+    def buffer_percent(self, percent: int) -> None:
+        self._buffer_percent = percent
+        self.wake_readers()
+
+    def wake_readers(self) -> None:
+        """ring_buffer_wake_waiters(): blocked readers look around."""
+        self.wake_ups += 1
         self.tracing.readers.wake()
+
+    def is_filled(self, ring: CpuBuffer) -> bool:
+        """rb_watermark_hit(): poll(2) on a file of this CPU reports events."""
+        percent = self._buffer_percent
+        if not percent or (self.tracing.version.poll_wants_events and not ring.entries):
+            return ring.entries > 0
+        return ring.is_full_by(percent) and not (
+            self.tracing.version.poll_wants_events and ring.is_read_while_written
+        )
 
     def ring_of(self, task: TaskLike) -> CpuBuffer | None:
         """The buffer that an event of a task goes to; None while this instance does not record."""
@@ -139,8 +167,6 @@ class TraceArray:
                     ring.resize(pages_for(size, ring.data_size))
 
     def set_subbuf_order(self, order: int) -> None:
-        if self.readers:
-            raise refuse(errno.EBUSY)
         for buffer in (self.buffer, self.snapshot_buffer):
             if buffer is not None and buffer.order != order:
                 buffer.set_order(order)

@@ -120,6 +120,16 @@ class KernelVersion:
     dynevent_unknown_type_logged: bool
     """An unknown command letter in dynamic_events makes an error log entry."""
 
+    poll_wants_events: bool
+    """However low buffer_percent is, poll() on a CPU's pipe waits for events on a page that nobody
+    reads."""
+
+    raw_readers_are_woken: bool
+    """A blocked read of raw pages ends, with nothing, when tracing is turned off."""
+
+    blocked_pipe_ends: bool
+    """A blocked read of trace_pipe ends, with nothing, when tracing is turned off."""
+
     marker_max: int
     """Bytes of one write to trace_marker or trace_marker_raw that are recorded at most."""
 
@@ -229,6 +239,9 @@ V7_3 = KernelVersion(
     missing_syscalls=frozenset(),
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
+    poll_wants_events=True,
+    raw_readers_are_woken=True,
+    blocked_pipe_ends=False,
     marker_max=4096,
     marker_raw_max=4096,
     marker_min_text=0,
@@ -318,6 +331,9 @@ V6_1 = replace(
     sort_takes_pairs=False,
     missing_syscalls=V6_12.missing_syscalls | {335, *range(451, 463)},
     trigger_filter_error_logged=False,
+    poll_wants_events=False,
+    raw_readers_are_woken=False,
+    blocked_pipe_ends=True,
     line_buffer_size=4060,
     marker_max=1024,
     marker_raw_max=3072,

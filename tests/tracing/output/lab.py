@@ -52,4 +52,4 @@ class OutputLab:
         return [line for line in self.trace().splitlines() if not line.startswith("#")]
 
     def pipe(self) -> PipeText:
-        return PipeText(self.top, range(self.tracing.cpu_count))
+        return PipeText(self.top, None)

@@ -7,7 +7,6 @@ tracing_buffers_splice_read() (kernel/trace/trace.c).
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
 
 from tracefs_fuse.files.node import READABLE, File, OpenFile, Request
 from tracefs_fuse.tracing.numbers import refuse
@@ -17,6 +16,10 @@ from tracefs_fuse.tracing.trace_array import TraceArray
 
 TURN = 0.05
 """Seconds after which a waiting reader looks whether it was interrupted."""
+
+
+_WAKE_READERS = 0
+"""ioctl(2) command: have blocked readers look around."""
 
 
 class _WaitingFile(OpenFile):
@@ -37,31 +40,38 @@ class _WaitingFile(OpenFile):
 class TracePipe(File):
     """``trace_pipe`` of all CPUs or of one; each CPU has one reader at a time."""
 
-    def __init__(self, mode: int, array: TraceArray, cpus: Sequence[int]) -> None:
-        super().__init__(mode)
+    def __init__(self, array: TraceArray, cpu: int | None = None) -> None:
+        """cpu: whose events it shows; those of all when None."""
+        super().__init__(0o440)
         self._array = array
-        self._cpus = frozenset(cpus)
+        self._cpu = cpu
+        self._cpus = set(range(array.tracing.cpu_count)) if cpu is None else {cpu}
 
     def open(self, request: Request, flags: int) -> OpenFile:
         if self._array.readers & self._cpus:
             raise refuse(errno.EBUSY)
         self._array.readers |= self._cpus
-        return _OpenPipe(self._array, self._cpus)
+        return _OpenPipe(self._array, self._cpu, self._cpus)
 
 
 class _OpenPipe(_WaitingFile):
-    def __init__(self, array: TraceArray, cpus: frozenset[int]) -> None:
+    def __init__(self, array: TraceArray, cpu: int | None, cpus: set[int]) -> None:
         super().__init__(array)
         self._cpus = cpus
-        self._text = PipeText(array, sorted(cpus))
+        self._text = PipeText(array, cpu)
         self._has_read = False
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        if request.splices:  # FUSE takes a short answer for the end of the file
+            raise refuse(errno.EINVAL)
+        waits = False
         while not (data := self._text.read(size)):
             if nonblock:
                 raise refuse(errno.EAGAIN)
-            if self._has_read and not self._array.tracing_on:
+            ends = self._array.tracing.version.blocked_pipe_ends or not waits
+            if ends and self._has_read and not self._array.tracing_on:
                 return b""
+            waits = True
             self._wait(request)
         self._has_read = True
         return data
@@ -74,38 +84,51 @@ class _OpenPipe(_WaitingFile):
 
 
 class RawPipe(File):
-    """``trace_pipe_raw`` or ``snapshot_raw`` of one CPU."""
+    """``trace_pipe_raw`` or ``snapshot_raw`` of one CPU; any number may read it."""
+
+    endless = True
 
     def __init__(self, array: TraceArray, cpu: int, *, snapshot: bool = False) -> None:
         super().__init__(0o440)
         self._array = array
-        self._pages: Callable[[], RawPages] = lambda: RawPages(array, cpu, snapshot=snapshot)
+        self._cpu = cpu
+        self._snapshot = snapshot
 
     def open(self, request: Request, flags: int) -> OpenFile:
-        return _OpenRawPipe(self._array, self._pages())
+        return _OpenRawPipe(self._array, self._cpu, snapshot=self._snapshot)
 
 
 class _OpenRawPipe(_WaitingFile):
-    def __init__(self, array: TraceArray, pages: RawPages) -> None:
+    def __init__(self, array: TraceArray, cpu: int, *, snapshot: bool) -> None:
         super().__init__(array)
-        self._pages = pages
+        self._pages = RawPages(array, cpu, snapshot=snapshot)
+        self._snapshot = snapshot
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
-        if request.splices:
-            return self._splice(request, size, nonblock)
-        while not (data := self._pages.read(size)) and self._pages.is_empty:
+        take = self._pages.splice if request.splices else self._pages.read
+        wake_ups = self._array.wake_ups
+        while not (data := take(size)):
+            if not request.splices and (not self._pages.is_empty or self._is_woken(wake_ups)):
+                break
             if nonblock:
                 raise refuse(errno.EAGAIN)
             self._wait(request)
         return data
 
-    def _splice(self, request: Request, size: int, nonblock: bool) -> bytes:
-        """A page that was filled: whoever splices is only woken for such."""
-        while not (data := self._pages.read_full(size)):
-            if nonblock:
-                raise refuse(errno.EAGAIN)
-            self._wait(request)
-        return data
+    def _is_woken(self, wake_ups: int) -> bool:
+        """Somebody had blocked readers look around; one that splices can't be told: FUSE takes a
+        short answer for the end of the file."""
+        return self._array.tracing.version.raw_readers_are_woken and (
+            self._array.wake_ups != wake_ups
+        )
+
+    def ioctl(self, command: int) -> None:
+        if command != _WAKE_READERS:
+            raise refuse(errno.ENOTTY)
+        self._array.wake_readers()
 
     def events(self) -> int:
-        return READABLE if self._pages.is_filled or "block" in self._array.options else 0
+        ring = self._pages.ring()
+        if self._snapshot or ring is None:
+            return super().events()
+        return READABLE if self._array.is_filled(ring) or "block" in self._array.options else 0

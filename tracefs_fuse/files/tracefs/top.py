@@ -147,7 +147,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "trace_marker": _marker_file(array, trace_marker.write_marker),
         "trace_marker_raw": _marker_file(array, trace_marker.write_marker_raw),
         "trace_options": TextFile(0o640, array.options.text, command(array.options.write)),
-        "trace_pipe": TracePipe(0o440, array, all_cpus),
+        "trace_pipe": TracePipe(array),
         "tracing_cpumask": TextFile(
             0o640,
             lambda: cpumask.text(array),
@@ -189,7 +189,7 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
             "snapshot_raw": RawPipe(array, cpu, snapshot=True),
             "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
             "trace": _trace_file(array, cpu),
-            "trace_pipe": TracePipe(0o440, array, [cpu]),
+            "trace_pipe": TracePipe(array, cpu),
             "trace_pipe_raw": RawPipe(array, cpu),
         },
         mode=_FOLDER,

@@ -5,7 +5,6 @@ Modelled after tracing_read_pipe() (kernel/trace/trace.c).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.line import limited, line_of
@@ -18,20 +17,23 @@ if TYPE_CHECKING:
 class PipeText:
     """The text for one open trace_pipe.  Never waits."""
 
-    def __init__(self, array: TraceArray, cpus: Sequence[int]) -> None:
-        """cpus: those whose events are consumed."""
+    def __init__(self, array: TraceArray, cpu: int | None) -> None:
+        """cpu: whose events are consumed; of all when None."""
         self._array = array
-        self._cpus = list(cpus)
+        self._cpu = cpu
         self._latency = "latency-format" in array.options
         self._rest = b""
 
     def ready(self) -> bool:
-        """Events are there; what a short read left of one does not count."""
-        return any(ring.entries for ring in self._rings())
+        """poll(2) reports events; what a short read left of one does not count."""
+        rings = self._rings()
+        if self._cpu is not None:
+            return self._array.is_filled(rings[0])
+        return any(ring.entries for ring in rings)
 
     def _rings(self) -> list[CpuBuffer]:
         rings = self._array.buffer.cpus
-        return [rings[cpu] for cpu in self._cpus]
+        return rings if self._cpu is None else [rings[self._cpu]]
 
     def read(self, count: int) -> bytes:
         """At most ``count`` bytes, none when there is nothing.
