@@ -48,19 +48,30 @@ class BufferPage:
     full: bool = False
     """No event may be added, although bytes are left."""
 
+    padding: int = 0
+    """Once it is full: bytes behind the events that count as written."""
+
     end: int = 0
-    """Once it is full: the bytes of events, without the padding behind them."""
+    """Once it is full: where a reader of the whole page finds its last event to end."""
 
     def fill(self) -> int:
-        """rb_reset_tail(): what is left is padding, which counts as written when it has room for
-        an event.  Returns its bytes; when it is done again, padding is taken for events."""
+        """rb_reset_tail(): what is left is padding, if it has room for an event; returns its bytes.
+
+        When no other page could be had and it is done again, padding is taken for an event.
+        """
+        if self.full:
+            self.end = self.commit + self.padding
+            return 0
         self.full, self.end = True, self.commit
         rest = len(self.data) - self.commit
-        if rest < _MIN_EVENT_LENGTH:
-            return 0
-        TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
-        self.commit += rest
-        return rest
+        self.padding = rest if rest >= _MIN_EVENT_LENGTH else 0
+        if self.padding:
+            TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
+        return self.padding
+
+    def leave(self) -> None:
+        """The writer goes on to another page."""
+        self.commit += self.padding
 
     def element(self, offset: int) -> tuple[int, int, int]:
         """What lies at an offset: its kind (type_len), its time, and its length in bytes."""

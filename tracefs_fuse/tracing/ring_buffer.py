@@ -181,9 +181,12 @@ class CpuBuffer:
             if not self.overwrite:
                 return None
             page = self._drop_oldest()
+        if self._tail is not None:
+            self._tail.leave()
         if page is None or len(page.data) != self.data_size:
             page = BufferPage(bytearray(self.data_size))
         page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
+        page.padding = 0
         self._ring.append(page)
         self._tail = page
         return page
