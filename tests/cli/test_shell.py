@@ -112,8 +112,8 @@ class Running:
             text=True,
             cwd=ROOT,
         )
-        device = self.ask("grep -o -m 1 'tracefs-fuse:[0-9]*' /proc/self/mountinfo")
-        self.daemon = int(device.rpartition(":")[2])
+        row = self.ask(f"grep ' {TRACING} .* tracefs-fuse:' /proc/self/mountinfo")
+        self.daemon = int(re.findall(r"tracefs-fuse:(\d+)", row)[0])
 
     def ask(self, line: str) -> str:
         """Have a line done that says one line."""
