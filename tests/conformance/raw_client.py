@@ -4,10 +4,11 @@ A case is a list of requests, each with the kernel's answer.  They were made by 
 and are made again on a real mount:
 
 ``open F PATH MODE`` (n: without blocking, w: to read and write, W: to write, t: truncated),
-``close F``, ``read F COUNT``, ``pread F COUNT AT``, ``splice F COUNT FLAGS``, ``poll F MS``,
-``lseek F AT``, ``ioctl F COMMAND``, ``fstat F``, ``wr F`` (write a byte), ``write PATH TEXT``,
-``trunc PATH TEXT``, ``cat PATH``, ``mkdir PATH``, ``rmdir PATH``, ``marker SIZE COUNT`` (text into
-trace_marker), ``gap SIZE COUNT`` (the same, with pauses of 150 ms), ``later MS REQUEST``.
+``close F``, ``read F COUNT``, ``rest F`` (read to the end), ``pread F COUNT AT``,
+``splice F COUNT FLAGS``, ``poll F MS``, ``lseek F AT``, ``ioctl F COMMAND``, ``wr F`` (write a
+byte), ``write PATH TEXT``, ``trunc PATH TEXT``, ``cat PATH``, ``mkdir PATH``, ``rmdir PATH``,
+``marker SIZE COUNT`` (text into trace_marker), ``gap SIZE COUNT`` (the same, with pauses of
+150 ms), ``later MS REQUEST``.
 What would wait for ever gets a signal, and answers EINTR.
 
 Answers are told so that they are the same in any two boots: pages as the kinds of their events,
@@ -137,7 +138,7 @@ class RawClient:
         except OSError as error:
             return errno.errorcode[error.errno or 0]
         if isinstance(said, bytes):
-            return f"OK {told(request, said, counter=self._counter)}"
+            return f"OK {told(request, said, counter=self._counter)}".strip()
         return "OK" if said is None else f"OK {said}"
 
     def _open(self, name: str, path: str, mode: str = "") -> None:
@@ -151,6 +152,9 @@ class RawClient:
 
     def _read(self, name: str, count: str) -> bytes:
         return os.read(self._files[name], int(count))
+
+    def _rest(self, name: str) -> bytes:
+        return b"".join(iter(lambda: self._read(name, "4096"), b""))
 
     def _pread(self, name: str, count: str, at: str) -> bytes:
         return os.pread(self._files[name], int(count), int(at))
@@ -177,10 +181,6 @@ class RawClient:
 
     def _ioctl(self, name: str, command: str) -> int:
         return fcntl.ioctl(self._files[name], int(command))
-
-    def _fstat(self, name: str) -> str:
-        status = os.fstat(self._files[name])
-        return f"{status.st_size} {status.st_mode:o}"
 
     def _wr(self, name: str) -> int:
         return os.write(self._files[name], b"x")

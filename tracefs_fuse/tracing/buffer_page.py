@@ -48,8 +48,11 @@ class BufferPage:
     full: bool = False
     """No event may be added, although bytes are left."""
 
-    padding: int = 0
-    """Once it is full: bytes behind the events that count as written."""
+    next: BufferPage | None = None
+    """The page that was written after this one."""
+
+    dropped: int = 0
+    """How often its events were overwritten."""
 
     end: int = 0
     """Once it is full: where a reader of the whole page finds its last event to end."""
@@ -59,19 +62,13 @@ class BufferPage:
 
         When no other page could be had and it is done again, padding is taken for an event.
         """
-        if self.full:
-            self.end = self.commit + self.padding
-            return 0
         self.full, self.end = True, self.commit
         rest = len(self.data) - self.commit
-        self.padding = rest if rest >= _MIN_EVENT_LENGTH else 0
-        if self.padding:
-            TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
-        return self.padding
-
-    def leave(self) -> None:
-        """The writer goes on to another page."""
-        self.commit += self.padding
+        if rest < _MIN_EVENT_LENGTH:
+            return 0
+        TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
+        self.commit += rest
+        return rest
 
     def element(self, offset: int) -> tuple[int, int, int]:
         """What lies at an offset: its kind (type_len), its time, and its length in bytes."""

@@ -8,9 +8,8 @@ written may be swapped out as well, and is then never overwritten.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tracefs_fuse.tracing.buffer_page import (
@@ -43,7 +42,7 @@ class Entry:
 
     cpu: int = 0
     lost: int = 0
-    """Events overwritten between this one and the one read before it."""
+    """Events overwritten between this one and the one read before it; -1 when nobody counted."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,9 @@ class CpuBuffer:
     _ring: deque[BufferPage] = field(default_factory=deque)
     _reader: Reader | None = None
     _tail: BufferPage | None = None
+    changes: int = 0
+    """How often events were read, or the buffer was emptied."""
+
     _seen_overrun: int = 0
     _lost: int = 0
     """Events overwritten before the next one, and not yet told to a reader."""
@@ -181,18 +183,19 @@ class CpuBuffer:
             if not self.overwrite:
                 return None
             page = self._drop_oldest()
-        if self._tail is not None:
-            self._tail.leave()
         if page is None or len(page.data) != self.data_size:
             page = BufferPage(bytearray(self.data_size))
         page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
-        page.padding = 0
+        page.next = None
+        if self._tail is not None:
+            self._tail.next = page
         self._ring.append(page)
         self._tail = page
         return page
 
     def _drop_oldest(self) -> BufferPage:
         page = self._ring.popleft()
+        page.dropped += 1
         self.overrun += page.entries
         self.entries -= page.entries
         self.written_bytes -= page.commit
@@ -200,13 +203,21 @@ class CpuBuffer:
 
     # -- reading ---------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> BufferIterator:
         """The unread events, oldest first, without consuming them."""
+        return BufferIterator(self)
+
+    def oldest(self) -> Reader | None:
+        """Where the unread events begin; None when there are no pages."""
         if self._reader is not None:
-            reader = self._reader
-            yield from self._events(reader.page, reader.offset, reader.stamp)
-        for page in list(self._ring):
-            yield from self._events(page, 0, page.time_stamp)
+            return Reader(self._reader.page, self._reader.offset, self._reader.stamp)
+        return Reader(self._ring[0], 0, self._ring[0].time_stamp) if self._ring else None
+
+    def page_behind(self, page: BufferPage) -> BufferPage | None:
+        """The page whose events follow those of another; None behind the one that is written."""
+        if self._reader is not None and page is self._reader.page:
+            return self._ring[0] if self._ring else None
+        return page.next
 
     def peek(self) -> Entry | None:
         """The oldest unread event, or None."""
@@ -226,6 +237,7 @@ class CpuBuffer:
         reader.offset = end
         self.read_events += 1
         self.entries -= 1
+        self.changes += 1
         self._lost = 0
 
     def read_page(self, count: int, *, full: bool = False) -> bytes | None:
@@ -249,6 +261,7 @@ class CpuBuffer:
         self.read_bytes += reader.offset - start
         self.read_events += taken
         self.entries -= taken
+        self.changes += 1
         missed, self._lost = self._lost, 0
         return raw_page(stamp, bytes(data), self.data_size, missed)
 
@@ -277,6 +290,8 @@ class CpuBuffer:
                 found = reader.page.decode(reader.offset, reader.stamp)
                 if found is not None:
                     return found
+                if reader.page is self._tail:
+                    return None
                 self.read_bytes += reader.page.commit - reader.offset
                 reader.offset = reader.page.commit
             if not self._ring:
@@ -286,11 +301,6 @@ class CpuBuffer:
             if self.overrun != self._seen_overrun:
                 self._lost = self.overrun - self._seen_overrun
                 self._seen_overrun = self.overrun
-
-    def _events(self, page: BufferPage, offset: int, stamp: int) -> Iterator[Entry]:
-        while (found := page.decode(offset, stamp)) is not None:
-            stamp, record, offset = found
-            yield Entry(stamp, record, self.cpu)
 
     def oldest_stamp(self) -> int:
         """rb_oldest_event(): the time stamp of the oldest page; 0 when nothing was written."""
@@ -307,6 +317,7 @@ class CpuBuffer:
 
     def reset(self) -> None:
         """Drop everything, counters too."""
+        self.changes += 1
         self._ring.clear()
         self._reader = self._tail = None
         self.overrun = self.dropped = self.read_events = 0
@@ -338,6 +349,60 @@ class CpuBuffer:
     def size(self) -> int:
         """Bytes of data that the ring holds."""
         return self.page_count * self.data_size
+
+
+class BufferIterator:
+    """struct ring_buffer_iter: goes through events that stay, and on to those that come later.
+
+    It begins anew with the oldest event when somebody reads the buffer, or when the page that it
+    is on is overwritten.
+    """
+
+    def __init__(self, ring: CpuBuffer) -> None:
+        self._ring = ring
+        self._start()
+
+    def _start(self) -> None:
+        self._at = self._ring.oldest()
+        self._changes = self._ring.changes
+        self._dropped = self._at.page.dropped if self._at is not None else 0
+        self._found: Entry | None = None
+
+    def __iter__(self) -> BufferIterator:
+        return self
+
+    def __next__(self) -> Entry:
+        entry = self.peek()
+        if entry is None:
+            raise StopIteration
+        self.advance()
+        return entry
+
+    def peek(self) -> Entry | None:
+        """The event to come; None as long as there is none."""
+        ring, lost = self._ring, 0
+        if self._at is None or self._changes != ring.changes:
+            self._start()
+        elif self._dropped != self._at.page.dropped:
+            self._start()
+            lost = -1
+        if self._found is None and self._at is not None:
+            self._found = self._find(self._at, lost)
+        return self._found
+
+    def _find(self, at: Reader, lost: int) -> Entry | None:
+        ring = self._ring
+        while (found := at.page.decode(at.offset, at.stamp)) is None:
+            page = ring.page_behind(at.page)
+            if page is None:
+                return None
+            at.page, at.offset, at.stamp, self._dropped = page, 0, page.time_stamp, page.dropped
+        at.stamp, record, at.offset = found
+        return Entry(at.stamp, record, ring.cpu, lost)
+
+    def advance(self) -> None:
+        """Go behind the event that :meth:`peek` shows."""
+        self._found = None
 
 
 def pages_for(size: int, data_size: int) -> int:
@@ -374,10 +439,6 @@ class TraceBuffer:
     @property
     def overrun(self) -> int:
         return sum(buffer.overrun for buffer in self.cpus)
-
-    def merged(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
-        """The unread events of these CPUs by time, lowest CPU first when equal."""
-        return heapq.merge(*cpus, key=lambda entry: entry.time_stamp)
 
     def oldest(self, cpus: Sequence[CpuBuffer]) -> tuple[CpuBuffer, Entry] | None:
         """The next event that a consuming reader of these CPUs gets."""

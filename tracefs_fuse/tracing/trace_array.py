@@ -51,7 +51,9 @@ class TraceArray:
         self.snapshot_users = 0
         """Histograms with a snapshot() action: they alone may take snapshots."""
 
-        self._buffer_percent = 50
+        self.buffer_percent = 50
+        """How full a CPU's buffer must be to wake who waits for whole pages."""
+
         self.max_latency = 0
         """Microseconds; of use to latency tracers only."""
 
@@ -72,7 +74,7 @@ class TraceArray:
         """CPUs whose events a trace_pipe consumes."""
 
         self.wake_ups = 0
-        """How often waiting readers were woken without there being events."""
+        """How often somebody had the readers of raw pages look around."""
 
         self._tracing_on = True
         self._absolute_users = 0
@@ -90,27 +92,16 @@ class TraceArray:
     @tracing_on.setter
     def tracing_on(self, on: bool) -> None:
         self._tracing_on = on
-        if not on:
-            self.wake_readers()
-
-    @property
-    def buffer_percent(self) -> int:
-        """How full a CPU's buffer must be to wake who waits for whole pages."""
-        return self._buffer_percent
-
-    @buffer_percent.setter
-    def buffer_percent(self, percent: int) -> None:
-        self._buffer_percent = percent
-        self.wake_readers()
+        self.tracing.readers.wake()
 
     def wake_readers(self) -> None:
-        """ring_buffer_wake_waiters(): blocked readers look around."""
+        """ring_buffer_wake_waiters(): a blocked splice(2) of raw pages is to end."""
         self.wake_ups += 1
         self.tracing.readers.wake()
 
     def is_filled(self, ring: CpuBuffer) -> bool:
         """rb_watermark_hit(): poll(2) on a file of this CPU reports events."""
-        percent = self._buffer_percent
+        percent = self.buffer_percent
         if not percent or (self.tracing.version.poll_wants_events and not ring.entries):
             return ring.entries > 0
         return ring.is_full_by(percent) and not (

@@ -124,9 +124,6 @@ class KernelVersion:
     """However low buffer_percent is, poll() on a CPU's pipe waits for events on a page that nobody
     reads."""
 
-    raw_readers_are_woken: bool
-    """A blocked read of raw pages ends, with nothing, when tracing is turned off."""
-
     blocked_pipe_ends: bool
     """A blocked read of trace_pipe ends, with nothing, when tracing is turned off."""
 
@@ -240,7 +237,6 @@ V7_3 = KernelVersion(
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
     poll_wants_events=True,
-    raw_readers_are_woken=True,
     blocked_pipe_ends=False,
     marker_max=4096,
     marker_raw_max=4096,
@@ -332,7 +328,6 @@ V6_1 = replace(
     missing_syscalls=V6_12.missing_syscalls | {335, *range(451, 463)},
     trigger_filter_error_logged=False,
     poll_wants_events=False,
-    raw_readers_are_woken=False,
     blocked_pipe_ends=True,
     line_buffer_size=4060,
     marker_max=1024,

@@ -105,22 +105,25 @@ class _OpenRawPipe(_WaitingFile):
         self._snapshot = snapshot
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
-        take = self._pages.splice if request.splices else self._pages.read
-        wake_ups = self._array.wake_ups
-        while not (data := take(size)):
-            if not request.splices and (not self._pages.is_empty or self._is_woken(wake_ups)):
-                break
+        if request.splices:
+            return self._splice(request, size, nonblock)
+        while not (data := self._pages.read(size)) and self._pages.is_empty:
             if nonblock:
                 raise refuse(errno.EAGAIN)
             self._wait(request)
         return data
 
-    def _is_woken(self, wake_ups: int) -> bool:
-        """Somebody had blocked readers look around; one that splices can't be told: FUSE takes a
-        short answer for the end of the file."""
-        return self._array.tracing.version.raw_readers_are_woken and (
-            self._array.wake_ups != wake_ups
-        )
+    def _splice(self, request: Request, size: int, nonblock: bool) -> bytes:
+        """A page that was filled, of which FUSE asks one after the other.
+
+        Where the kernel answers 0 there is EAGAIN: FUSE takes a short answer for the end.
+        """
+        wake_ups = self._array.wake_ups
+        while not (data := self._pages.splice(size)):
+            if nonblock or self._array.wake_ups != wake_ups:
+                raise refuse(errno.EAGAIN)
+            self._wait(request)
+        return data
 
     def ioctl(self, command: int) -> None:
         if command != _WAKE_READERS:

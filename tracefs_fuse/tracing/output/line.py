@@ -167,6 +167,13 @@ def _messages_only(array: TraceArray, line: Line) -> Line:
     return message_line
 
 
+def lost_text(entry: Entry) -> str:
+    """The line that stands before an event when others were overwritten before it."""
+    if not entry.lost:
+        return ""
+    return f"CPU:{entry.cpu} [LOST {f'{entry.lost} ' if entry.lost > 0 else ''}EVENTS]\n"
+
+
 def limited(text: str, size: int) -> str:
     """A line as far as it fits into a line buffer of this size.
 

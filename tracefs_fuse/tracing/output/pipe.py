@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.output.line import limited, line_of
+from tracefs_fuse.tracing.output.line import limited, line_of, lost_text
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class PipeText:
         number = 1
         while len(text) < wanted and (oldest := buffer.oldest(rings)) is not None:
             ring, entry = oldest
-            added = f"CPU:{ring.cpu} [LOST {entry.lost} EVENTS]\n" if entry.lost else ""
-            added = limited(added + line(entry, number, entry.time_stamp), size)
+            added = limited(lost_text(entry) + line(entry, number, entry.time_stamp), size)
             if text and len(text) + len(added) >= size:
                 break
             ring.consume()

@@ -9,52 +9,63 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
-from tracefs_fuse.tracing.output.line import limited, line_of
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry, TraceBuffer
+from tracefs_fuse.tracing.output.line import limited, line_of, lost_text
+from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry, TraceBuffer
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
-
-_PIECE = 64
-"""Lines that are made at a time."""
 
 _PLAIN_FORMATS = frozenset({"bin", "hex", "raw"})
 """Options whose formats have no line for the start of a CPU's buffer."""
 
 
 def trace_text(array: TraceArray, buffer: TraceBuffer, cpus: Sequence[CpuBuffer]) -> Iterator[str]:
-    """The file in pieces; which events it shows is settled when the first piece is made."""
-    entries = list(buffer.merged(cpus))
-    yield header_text(array, buffer, empty=not entries)
+    """The file, line by line.
+
+    It goes on to events that come while it is read, and leaves out those that are overwritten; the
+    event of the next line is settled with each line.
+    """
+    iterators = [iter(ring) for ring in cpus]
+    entry = _next_entry(iterators)
+    yield header_text(array, buffer, empty=entry is None)
     line = line_of(array, buffer.start, latency="latency-format" in array.options)
-    starts = _buffer_starts(array, buffer, entries)
-    stamps = [entry.time_stamp for entry in entries]
-    stamps.append(stamps[-1] if stamps else 0)
+    starts = _BufferStarts(array, buffer)
     size = array.tracing.version.line_buffer_size
-    for first in range(0, len(entries), _PIECE):
-        numbers = range(first, min(first + _PIECE, len(entries)))
-        yield "".join(
-            [starts.get(n, "") + limited(line(entries[n], n, stamps[n + 1]), size) for n in numbers]
+    number = 0
+    while entry is not None:
+        following = _next_entry(iterators)
+        until = entry if following is None else following
+        lost = lost_text(entry)
+        yield starts.before(entry, number) + limited(
+            lost + line(entry, number, until.time_stamp), size
         )
+        entry = following
+        number += 1
 
 
-def _buffer_starts(
-    array: TraceArray, buffer: TraceBuffer, entries: Sequence[Entry]
-) -> dict[int, str]:
-    """test_cpu_buff_start(): once events were lost, the lines that stand before the first event of
-    each CPU, by that event's number; none before the very first."""
-    options = array.options
-    if "annotate" not in options or not buffer.overrun:
-        return {}
-    if any(name in options for name in _PLAIN_FORMATS):
-        return {}
-    firsts: dict[int, int] = {}
-    for number, entry in enumerate(entries):
-        firsts.setdefault(entry.cpu, number)
-        if len(firsts) == len(buffer.cpus):
-            break
-    return {
-        number: f"##### CPU {cpu} buffer started ####\n"
-        for cpu, number in firsts.items()
-        if number > 1
-    }
+def _next_entry(iterators: Sequence[BufferIterator]) -> Entry | None:
+    """The next event by time, of the lowest CPU when equal; None when no CPU has one now."""
+    oldest, chosen = None, iterators[0]
+    for iterator in iterators:
+        entry = iterator.peek()
+        if entry is not None and (oldest is None or entry.time_stamp < oldest.time_stamp):
+            oldest, chosen = entry, iterator
+    chosen.advance()
+    return oldest
+
+
+class _BufferStarts:
+    """test_cpu_buff_start(): once events were lost, a line before the first event of each CPU."""
+
+    def __init__(self, array: TraceArray, buffer: TraceBuffer) -> None:
+        options = array.options
+        plain = any(name in options for name in _PLAIN_FORMATS)
+        wanted = "annotate" in options and buffer.overrun and not plain
+        self._awaited = {ring.cpu for ring in buffer.cpus} if wanted else set()
+
+    def before(self, entry: Entry, number: int) -> str:
+        """The line; empty when there is none, as for the first two events."""
+        if entry.cpu not in self._awaited:
+            return ""
+        self._awaited.discard(entry.cpu)
+        return f"##### CPU {entry.cpu} buffer started ####\n" if number > 1 else ""
