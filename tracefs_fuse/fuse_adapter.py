@@ -179,7 +179,7 @@ class LabOperations:
         return {
             "st_ino": self._inode_number(path),
             "st_mode": _kind(node) | node.mode,
-            "st_nlink": 2 if isinstance(node, Directory) else 1,
+            "st_nlink": node.links if isinstance(node, Directory) else 1,
             "st_size": self._size(node, path),
             "st_blksize": _BLOCK_SIZE,
             "st_uid": uid,

@@ -84,3 +84,15 @@ def test_a_pipe_of_an_instance_that_is_off_makes_nobody_wait(client: Client) -> 
     assert not pipe.events()
     client.write("trace_options", "block", "plain")
     assert pipe.events()
+
+
+@pytest.mark.parametrize("name", ["set_ftrace_pid", "set_ftrace_notrace_pid"])
+def test_pids_of_function_tracing(client: Client, name: str) -> None:
+    assert client.read(name) == "no pid\n"
+    client.write(name, "3 1\n", "append")
+    client.write(name, "0x10\n", "append")
+    assert client.read(name) == "1\n3\n16\n"
+    assert client.answer(["write", name, "4 x\n", "append"]) == ("EINVAL", "")
+    assert client.read(name) == "1\n3\n16\n"
+    assert client.answer(["write", name, "1073741824\n", "trunc"]) == ("EPERM", "")
+    assert client.read(name) == "no pid\n"

@@ -52,6 +52,11 @@ class Directory(Node):
         self.mode = mode
         self._entries = dict(entries)
 
+    @property
+    def links(self) -> int:
+        """What stat counts: its name, its ``.`` and the ``..`` of each fixed folder in it."""
+        return 2 + sum(isinstance(node, Directory) for node in self._entries.values())
+
     def lookup(self, name: str) -> Node | None:
         return self._entries.get(name)
 

@@ -1,8 +1,8 @@
 """Files that choose functions to trace, in a kernel that has none to offer.
 
-Modelled after the reading side of set_ftrace_filter, set_ftrace_notrace and set_ftrace_pid
-(kernel/trace/ftrace.c): there they are, for clients look for them and write empty lines to reset
-them, but nothing can be chosen.
+Modelled after set_ftrace_filter, set_ftrace_notrace and set_ftrace_pid (kernel/trace/ftrace.c):
+there they are, for clients look for them and write empty lines to reset them.  No function can be
+chosen; pids can, to no effect.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from tracefs_fuse.tracing.numbers import refuse
 FILES = {
     "set_ftrace_filter": "#### all functions enabled ####\n",
     "set_ftrace_notrace": "#### no functions disabled ####\n",
-    "set_ftrace_pid": "no pid\n",
-    "set_ftrace_notrace_pid": "no pid\n",
 }
-"""What each file shows while nothing is chosen."""
+"""What each file of functions shows while nothing is chosen."""
+
+PID_FILES = ("set_ftrace_pid", "set_ftrace_notrace_pid")
+NO_PID = "no pid\n"
+"""What a file of pids shows while it is empty."""
 
 
 def write(text: str) -> None:
-    """Blanks choose nothing; any name or pid is EINVAL."""
+    """Blanks choose nothing; any name is EINVAL."""
     if text.strip():
         raise refuse(errno.EINVAL)

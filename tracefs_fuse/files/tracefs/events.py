@@ -6,11 +6,12 @@ Modelled after event_create_dir() and eventfs (kernel/trace/trace_events.c, fs/t
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.hist import HistFile
+from tracefs_fuse.files.tracefs.listing import FTRACE, LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
@@ -31,16 +32,35 @@ from tracefs_fuse.tracing.triggers.trigger_file import (
 )
 
 _MODE = 0o755
+_SYNTHETIC = "synthetic"
 _FTRACE = "ftrace"
 """The system of the fixed entries that are no events: they can't be turned on."""
 
 
-class EventsDirectory(Directory):
+class _EventsFolder(Directory):
+    """A folder of ``events`` or below, which each kernel lists and counts in its own way."""
+
+    def __init__(self, array: TraceArray, entries: Mapping[str, Node]) -> None:
+        super().__init__(entries, mode=_MODE)
+        self._listing = LISTINGS[array.tracing.version.name]
+
+    @property
+    def links(self) -> int:
+        if self._listing.eventfs:
+            return 1
+        return 2 + sum(isinstance(node, Directory) for node in self.children().values())
+
+    def _listed(self, oldest_first: dict[str, Node]) -> dict[str, Node]:
+        return oldest_first if self._listing.eventfs else newest_first(oldest_first)
+
+
+class EventsDirectory(_EventsFolder):
     """``events``: systems come and go with synthetic events."""
 
     def __init__(self, array: TraceArray) -> None:
         version = array.tracing.version
         super().__init__(
+            array,
             {
                 "enable": _enable_file(array, lambda: list(array.files.values())),
                 "header_page": TextFile(
@@ -49,7 +69,6 @@ class EventsDirectory(Directory):
                 "header_event": TextFile(0o440, header_event_text, at_once=True),
                 _FTRACE: _ftrace_tree(array),
             },
-            mode=_MODE,
         )
         self._array = array
         self._systems: dict[str, SystemDirectory] = {}
@@ -59,8 +78,13 @@ class EventsDirectory(Directory):
 
     def children(self) -> dict[str, Node]:
         systems = dict.fromkeys(system for system, _ in self._array.files)
-        found = {name: self._system(name) for name in systems}
-        return {**super().children(), **{name: node for name, node in found.items() if node}}
+        synthetic = [system for system in systems if system == _SYNTHETIC]
+        built_in = [_FTRACE, *(system for system in systems if system != _SYNTHETIC)]
+        if self._array.name:
+            built_in.reverse()
+        names = [*self._listing.events.split(), *built_in, *synthetic]
+        found = {name: self.lookup(name) for name in names}
+        return self._listed({name: node for name, node in found.items() if node})
 
     def _system(self, name: str) -> SystemDirectory | None:
         if not any(system == name for system, _ in self._array.files):
@@ -70,21 +94,21 @@ class EventsDirectory(Directory):
         return self._systems[name]
 
 
-class SystemDirectory(Directory):
+class SystemDirectory(_EventsFolder):
     """``events/SYSTEM``."""
 
     def __init__(self, array: TraceArray, system: str) -> None:
         super().__init__(
+            array,
             {
-                "enable": _enable_file(array, self._files),
                 "filter": TextFile(
                     0o640,
                     lambda: SYSTEM_FILTER_TEXT,
                     command(lambda text: write_system_filter(self._files(), text)),
                     at_once=True,
                 ),
+                "enable": _enable_file(array, self._files),
             },
-            mode=_MODE,
         )
         self._array = array
         self._system = system
@@ -97,8 +121,11 @@ class SystemDirectory(Directory):
         return super().lookup(name) or self._event(name)
 
     def children(self) -> dict[str, Node]:
-        events = {file.event.name: self._event(file.event.name) for file in self._files()}
-        return {**super().children(), **{name: node for name, node in events.items() if node}}
+        names = [file.event.name for file in self._files()]
+        if self._array.name or self._system == _SYNTHETIC:  # whose files have the newest in front
+            names.reverse()
+        found = {**self._entries, **{name: self._event(name) for name in names}}
+        return self._listed({name: node for name, node in found.items() if node})
 
     def _event(self, name: str) -> Directory | None:
         file = self._array.files.get((self._system, name))
@@ -111,27 +138,26 @@ class SystemDirectory(Directory):
 
 
 def _event_tree(file: EventFile) -> Directory:
-    return Directory(
-        {
-            "enable": TextFile(
-                0o640,
-                lambda: file.alive().enable_text(),
-                command(lambda text: _enable(file.alive(), text)),
-            ),
-            "filter": TextFile(
-                0o640,
-                lambda: read_event_filter(file.alive()),
-                command(lambda text: write_event_filter(file.alive(), text)),
-                at_once=True,
-            ),
-            "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
-            "hist": HistFile(file),
-            "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
-            "inject": TextFile(0o200, _unreadable, _inject(file)),
-            "trigger": _trigger_file(file),
-        },
-        mode=_MODE,
-    )
+    entries: dict[str, Node] = {
+        "enable": TextFile(
+            0o640,
+            lambda: file.alive().enable_text(),
+            command(lambda text: _enable(file.alive(), text)),
+        ),
+        "filter": TextFile(
+            0o640,
+            lambda: read_event_filter(file.alive()),
+            command(lambda text: write_event_filter(file.alive(), text)),
+            at_once=True,
+        ),
+        "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
+        "hist": HistFile(file),
+        "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
+        "inject": TextFile(0o200, _unreadable, _inject(file)),
+        "trigger": _trigger_file(file),
+    }
+    array = file.array
+    return _EventsFolder(array, listed(entries, LISTINGS[array.tracing.version.name].event))
 
 
 def _trigger_file(file: EventFile) -> TextFile:
@@ -182,10 +208,13 @@ def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> Tex
 
 def _ftrace_tree(array: TraceArray) -> Directory:
     """``events/ftrace``: formats of the entries that tracers and markers make."""
-    entries = array.tracing.ftrace_events.values()
-    return Directory(
-        {event.name: _ftrace_entry_tree(array, event) for event in entries}, mode=_MODE
-    )
+    events: dict[str, Node] = {
+        event.name: _ftrace_entry_tree(array, event)
+        for event in array.tracing.ftrace_events.values()
+    }
+    backwards = bool(array.name) != LISTINGS[array.tracing.version.name].eventfs
+    made = listed(events, FTRACE)
+    return _EventsFolder(array, newest_first(made) if backwards else made)
 
 
 def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
@@ -199,4 +228,5 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
         entries["inject"] = TextFile(0o200, _unreadable, _inject(file))
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)
-    return Directory(entries, mode=_MODE)
+    order = LISTINGS[array.tracing.version.name].event_of_ftrace
+    return _EventsFolder(array, listed(entries, order))

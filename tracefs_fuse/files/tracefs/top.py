@@ -11,6 +11,7 @@ from functools import partial
 from tracefs_fuse.files.node import Directory, Node, Request, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
+from tracefs_fuse.files.tracefs.listing import LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.pipe import RawPipe, TracePipe
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing import (
@@ -36,38 +37,36 @@ _MAX_USER_BUFFER = 165
 def tracefs_tree(tracing: Tracing) -> Directory:
     """``/sys/kernel/tracing``."""
     top, cmdlines, synthetic = tracing.top, tracing.cmdlines, tracing.synthetic
-    return Directory(
-        {
-            **_instance_entries(top),
-            "README": TextFile(
-                0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
-            ),
-            "available_events": TextFile(0o440, lambda: set_event.available_events_text(top)),
-            "instances": Instances(tracing),
-            "dynamic_events": TextFile(
-                0o640,
-                synthetic.dynamic_text,
-                command(synthetic.write_dynamic),
-                truncated=lambda request: synthetic.truncate(),
-            ),
-            "printk_formats": TextFile(0o440, lambda: ""),
-            "saved_cmdlines": TextFile(0o440, cmdlines.comms_text),
-            "saved_cmdlines_size": TextFile(
-                0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize)
-            ),
-            "saved_tgids": TextFile(0o440, cmdlines.tgids_text),
-            "synthetic_events": TextFile(
-                0o640,
-                synthetic.text,
-                command(synthetic.write),
-                truncated=lambda request: synthetic.truncate(),
-            ),
-            "tracing_thresh": TextFile(
-                0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
-            ),
-        },
-        mode=0o700,
-    )
+    entries: dict[str, Node] = {
+        **_instance_entries(top),
+        "README": TextFile(
+            0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
+        ),
+        "available_events": TextFile(0o440, lambda: set_event.available_events_text(top)),
+        "instances": Instances(tracing),
+        "dynamic_events": TextFile(
+            0o640,
+            synthetic.dynamic_text,
+            command(synthetic.write_dynamic),
+            truncated=lambda request: synthetic.truncate(),
+        ),
+        "printk_formats": TextFile(0o440, lambda: ""),
+        "saved_cmdlines": TextFile(0o440, cmdlines.comms_text),
+        "saved_cmdlines_size": TextFile(
+            0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize)
+        ),
+        "saved_tgids": TextFile(0o440, cmdlines.tgids_text),
+        "synthetic_events": TextFile(
+            0o640,
+            synthetic.text,
+            command(synthetic.write),
+            truncated=lambda request: synthetic.truncate(),
+        ),
+        "tracing_thresh": TextFile(
+            0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
+        ),
+    }
+    return Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
 
 
 class Instances(Directory):
@@ -78,22 +77,30 @@ class Instances(Directory):
         self._tracing = tracing
         self._trees: dict[TraceArray, Directory] = {}
 
+    @property
+    def links(self) -> int:
+        return 2 + len(self._tracing.instances)
+
     def lookup(self, name: str) -> Node | None:
         return self.children().get(name)
 
     def children(self) -> dict[str, Node]:
         arrays = self._tracing.instances
         self._trees = {
-            array: self._trees.get(array) or Directory(_instance_entries(array), mode=_FOLDER)
-            for array in arrays.values()
+            array: self._trees.get(array) or _instance_tree(array) for array in arrays.values()
         }
-        return {name: self._trees[array] for name, array in arrays.items()}
+        return newest_first({name: self._trees[array] for name, array in arrays.items()})
 
     def mkdir(self, name: str) -> None:
         self._tracing.make_instance(name)
 
     def rmdir(self, name: str, *, in_use: bool = False) -> None:
         self._tracing.remove_instance(name, in_use=in_use)
+
+
+def _instance_tree(array: TraceArray) -> Directory:
+    order = LISTINGS[array.tracing.version.name].instance
+    return Directory(listed(_instance_entries(array), order), mode=_FOLDER)
 
 
 def _instance_entries(array: TraceArray) -> dict[str, Node]:
@@ -120,14 +127,16 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "free_buffer": TextFile(0o200, store=command(lambda text: None), released=array.free),
         "tracing_max_latency": _number_file(array, "max_latency"),
         "options": Directory(
-            {
-                name: _option_file(array, name)
-                for name in array.options.file_names(top=not array.name)
-            },
+            newest_first(
+                {
+                    name: _option_file(array, name)
+                    for name in array.options.file_names(top=not array.name)
+                }
+            ),
             mode=_FOLDER,
         ),
         "per_cpu": Directory(
-            {f"cpu{cpu}": _cpu_tree(array, cpu) for cpu in all_cpus}, mode=_FOLDER
+            newest_first({f"cpu{cpu}": _cpu_tree(array, cpu) for cpu in all_cpus}), mode=_FOLDER
         ),
         "set_event": TextFile(
             0o640,
@@ -178,19 +187,20 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         name: TextFile(0o640, partial(str, shown), command(function_filter.write))
         for name, shown in function_filter.FILES.items()
     }
-    return dict(sorted(entries.items()))
+    entries |= {name: _function_pid_file() for name in function_filter.PID_FILES}
+    return entries
 
 
 def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
     return Directory(
         {
-            "buffer_size_kb": _buffer_size_file(array, cpu),
-            "snapshot": _snapshot_file(array, cpu),
             "snapshot_raw": RawPipe(array, cpu, snapshot=True),
+            "snapshot": _snapshot_file(array, cpu),
+            "buffer_size_kb": _buffer_size_file(array, cpu),
             "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
+            "trace_pipe_raw": RawPipe(array, cpu),
             "trace": _trace_file(array, cpu),
             "trace_pipe": TracePipe(array, cpu),
-            "trace_pipe_raw": RawPipe(array, cpu),
         },
         mode=_FOLDER,
     )
@@ -248,6 +258,16 @@ def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
         array.pids_changed()
 
     return TextFile(0o640, pids.text, command(store), truncated=truncated)
+
+
+def _function_pid_file() -> TextFile:
+    pids = PidList()
+    return TextFile(
+        0o640,
+        lambda: pids.text() or function_filter.NO_PID,
+        command(pids.add),
+        truncated=lambda request: pids.clear(),
+    )
 
 
 def _marker_file(array: TraceArray, write: Callable[[TraceArray, Caller, bytes], int]) -> TextFile:
