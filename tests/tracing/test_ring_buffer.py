@@ -60,12 +60,11 @@ def test_page_of_the_reader_is_never_overwritten() -> None:
 @given(
     st.lists(
         st.tuples(st.integers(0, 1 << 40), st.binary(max_size=300), st.booleans()), max_size=200
-    ),
-    st.booleans(),
+    )
 )
-def test_what_goes_in_comes_out(steps: list[tuple[int, bytes, bool]], absolute: bool) -> None:
+def test_what_goes_in_comes_out(steps: list[tuple[int, bytes, bool]]) -> None:
     """Events come back in order with their times, whatever was consumed in between."""
-    buffer = CpuBuffer(0, page_count=100, absolute=absolute)
+    buffer = CpuBuffer(0, page_count=100)
     written: list[Entry] = []
     now = consumed = 0
     for pause, record, consume in steps:

@@ -6,7 +6,7 @@ follow.
 
 Event encoding: a 32-bit word holds 5 bits of type_len and 27 bits of time delta (nanoseconds since
 the event before it); type_len 1..28 is the payload's length in words, 0 means that a word with the
-length follows, 29 is padding, 30 extends the time delta, 31 is an absolute time stamp.
+length follows, 29 is padding, 30 extends the time delta.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ MISSED_STORED = 1 << 30
 """In the commit word: how many they were stands behind the data, in 8 bytes."""
 
 MAX_SMALL_WORDS = 28
-PADDING, TIME_EXTEND, TIME_STAMP = 29, 30, 31
+PADDING, TIME_EXTEND = 29, 30
 EXTEND_LENGTH = 8
-STAMP_MASK = (1 << 59) - 1
 _MIN_EVENT_LENGTH = 8
 
 WORD = struct.Struct("<I")
@@ -77,7 +76,7 @@ class BufferPage:
         if 0 < kind <= MAX_SMALL_WORDS:
             return kind, delta, 4 + 4 * kind
         (extra,) = WORD.unpack_from(self.data, offset + 4)
-        if kind in (TIME_EXTEND, TIME_STAMP):
+        if kind == TIME_EXTEND:
             return kind, extra << 27 | delta, EXTEND_LENGTH
         return kind, delta, 4 + extra
 
@@ -88,17 +87,12 @@ class BufferPage:
         """
         while offset < self.commit:
             kind, time, length = self.element(offset)
-            stamp = time_after(stamp, kind, time)
+            stamp += time
             end = offset + length
             if kind <= MAX_SMALL_WORDS:
                 return stamp, bytes(self.data[offset + (4 if kind else 8) : end]), end
             offset = end
         return None
-
-
-def time_after(stamp: int, kind: int, time: int) -> int:
-    """The time stamp that an element leads to."""
-    return stamp & ~STAMP_MASK | time if kind == TIME_STAMP else stamp + time
 
 
 def raw_page(time_stamp: int, data: bytes, size: int, missed: int) -> bytes:

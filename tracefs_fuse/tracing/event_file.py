@@ -114,7 +114,7 @@ class EventFile:
         Modelled after trace_event_buffer_lock_reserve(): so what will be dropped leaves no gap.
         """
         dropped = self.soft_disabled or self.filter is not None
-        return dropped and not self.array.absolute_time
+        return dropped and self.array.filter_buffering
 
     def changed(self) -> None:
         """Compose the event's path anew: something on it changed."""

@@ -18,14 +18,11 @@ from tracefs_fuse.tracing.buffer_page import (
     PADDING,
     PAGE_HEADER_SIZE,
     PAGE_SIZE,
-    STAMP_MASK,
     TIME_EXTEND,
-    TIME_STAMP,
     TWO_WORDS,
     WORD,
     BufferPage,
     raw_page,
-    time_after,
 )
 
 _DELTA_LIMIT = 1 << 27
@@ -73,9 +70,6 @@ class CpuBuffer:
     page_count: int
     data_size: int = PAGE_SIZE - PAGE_HEADER_SIZE
     overwrite: bool = True
-    absolute: bool = False
-    """Each event carries an absolute time stamp."""
-
     overrun: int = 0
     dropped: int = 0
     read_events: int = 0
@@ -107,25 +101,23 @@ class CpuBuffer:
             return False
         tail = self._tail
         delta = now - self.last_stamp
-        stamped = self.absolute or delta >= _DELTA_LIMIT
+        extended = delta >= _DELTA_LIMIT
         if (
             tail is None
             or tail.full
-            or tail.commit + length + (EXTEND_LENGTH if stamped else 0) > self.data_size
+            or tail.commit + length + (EXTEND_LENGTH if extended else 0) > self.data_size
         ):
             tail = self._next_page(now)
             if tail is None:
                 self.dropped += 1
                 return False
-            delta, stamped = 0, self.absolute
+            delta, extended = 0, False
         elif delta < 0:
             delta, now = 0, self.last_stamp
         at = tail.commit
-        if stamped:
-            kind, value = (TIME_STAMP, now & STAMP_MASK) if self.absolute else (TIME_EXTEND, delta)
-            TWO_WORDS.pack_into(
-                tail.data, at, (value & (_DELTA_LIMIT - 1)) << 5 | kind, value >> 27
-            )
+        if extended:
+            low = delta & (_DELTA_LIMIT - 1)
+            TWO_WORDS.pack_into(tail.data, at, low << 5 | TIME_EXTEND, delta >> 27)
             at += EXTEND_LENGTH
             delta = 0
         if words <= MAX_SMALL_WORDS:
@@ -168,7 +160,7 @@ class CpuBuffer:
         else:
             at = written.start
             (word,) = WORD.unpack_from(page.data, at)
-            if word & 31 in (TIME_EXTEND, TIME_STAMP):
+            if word & 31 == TIME_EXTEND:
                 at += EXTEND_LENGTH
                 (word,) = WORD.unpack_from(page.data, at)
             delta = word >> 5 or 1
@@ -273,8 +265,8 @@ class CpuBuffer:
         while at < page.commit:
             kind, time, length = page.element(at)
             at += length
-            stamp = time_after(stamp, kind, time)
-            if kind in (TIME_EXTEND, TIME_STAMP):  # counts with the event behind it
+            stamp += time
+            if kind == TIME_EXTEND:  # counts with the event behind it
                 continue
             if at - start > room:
                 break
@@ -429,7 +421,7 @@ class TraceBuffer:
         copy.order, copy.start = self.order, now
         for ours, other in zip(self.cpus, copy.cpus, strict=True):
             other.page_count, other.data_size = ours.page_count, ours.data_size
-            other.overwrite, other.absolute = ours.overwrite, ours.absolute
+            other.overwrite = ours.overwrite
         return copy
 
     @property
@@ -454,10 +446,6 @@ class TraceBuffer:
     def set_overwrite(self, on: bool) -> None:
         for buffer in self.cpus:
             buffer.overwrite = on
-
-    def set_absolute(self, on: bool) -> None:
-        for buffer in self.cpus:
-            buffer.absolute = on
 
     def set_order(self, order: int) -> None:
         """Change the size of sub-buffers; drops all content, keeps about the total size."""

@@ -77,7 +77,7 @@ class TraceArray:
         """How often somebody had the readers of raw pages look around."""
 
         self._tracing_on = True
-        self._absolute_users = 0
+        self._unbuffered_users = 0
 
     def all_files(self) -> tuple[EventFile, ...]:
         """The state of every event that can have triggers."""
@@ -217,16 +217,13 @@ class TraceArray:
             self.snapshot_buffer.reset(self.clock.read())
 
     @property
-    def absolute_time(self) -> bool:
-        """A histogram uses time stamps, so each event carries a whole one."""
-        return self._absolute_users > 0
+    def filter_buffering(self) -> bool:
+        """What a filter will drop never comes into the ring buffer."""
+        return not self._unbuffered_users
 
-    def use_absolute_time(self, use: bool) -> None:
-        """Count the users of whole time stamps."""
-        self._absolute_users += 1 if use else -1
-        for buffer in (self.buffer, self.snapshot_buffer):
-            if buffer is not None:
-                buffer.set_absolute(self.absolute_time)
+    def set_filter_buffering(self, on: bool) -> None:
+        """tracing_set_filter_buffering(): count those for whom it is off, who use time stamps."""
+        self._unbuffered_users += -1 if on else 1
 
     # -- control ---------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ class KernelVersion:
     has_subbuf_size: bool
     """buffer_subbuf_size_kb exists."""
 
+    cpu_buffer_size_mode: int
+    """Permission bits of a CPU's buffer_size_kb."""
+
     has_show_event_files: bool
     """show_event_filters and show_event_triggers exist."""
 
@@ -208,6 +211,7 @@ V7_3 = KernelVersion(
     char_is_unsigned=True,
     overwrite_field=("char", 1, 0),
     has_subbuf_size=True,
+    cpu_buffer_size_mode=0o640,
     has_show_event_files=True,
     has_copy_trace_marker=True,
     has_syscall_user_buf_size=True,
@@ -300,6 +304,7 @@ V6_18 = replace(
     synthetic_preempt_count=3,
     first_dynamic_id=1606,
     has_graph_retaddr=True,
+    cpu_buffer_size_mode=0o440,
     synth_format_separator=" ",
     options=_options(fields=True, printk_dest=True, copy_marker=True, bitmask=False),
     event_mod_syntax=True,

@@ -147,10 +147,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "set_event_notrace_pid": _pid_file(array, array.pids.never),
         "set_event_pid": _pid_file(array, array.pids.only),
         "snapshot": _snapshot_file(array, None),
-        "timestamp_mode": TextFile(
-            0o440,
-            lambda: "delta [absolute]\n" if array.absolute_time else "[delta] absolute\n",
-        ),
+        "timestamp_mode": TextFile(0o440, lambda: "[delta] absolute\n"),
         "trace": _trace_file(array, None),
         "trace_clock": TextFile(0o640, array.clock.text, command(array.set_clock)),
         "trace_marker": _marker_file(array, trace_marker.write_marker),
@@ -234,7 +231,7 @@ def _snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
 
 def _buffer_size_file(array: TraceArray, cpu: int | None) -> TextFile:
     return TextFile(
-        0o640,
+        0o640 if cpu is None else array.tracing.version.cpu_buffer_size_mode,
         lambda: buffer_size.size_text(array, cpu),
         command(lambda text: buffer_size.write_size(array, cpu, text)),
     )

@@ -74,7 +74,7 @@ class HistTrigger(Trigger):
         histogram = self.histogram
         array = self.file.array
         if histogram.uses_timestamps:
-            array.use_absolute_time(False)
+            array.set_filter_buffering(True)
         tracing = array.tracing
         if any(other.histogram is histogram for other in _all_triggers(tracing)):
             return
@@ -197,7 +197,7 @@ def _register(trigger: HistTrigger, named: HistTrigger | None, *, exists: bool) 
         except OSError:
             log.add(HistError.SET_CLOCK_FAIL, command.clock)
             raise
-        file.array.use_absolute_time(True)
+        file.array.set_filter_buffering(False)
     if named is not None:
         destroy_actions(histogram)
         trigger.histogram = named.histogram
