@@ -21,6 +21,9 @@ TURN = 0.05
 _WAKE_READERS = 0
 """ioctl(2) command: have blocked readers look around."""
 
+_ASKED_TWICE = 2
+"""What can't be had at once is asked for twice: by reading ahead, and by reading the page."""
+
 
 class _WaitingFile(OpenFile):
     """An open file whose reader may wait for events."""
@@ -103,6 +106,8 @@ class _OpenRawPipe(_WaitingFile):
         super().__init__(array)
         self._pages = RawPages(array, cpu, snapshot=snapshot)
         self._snapshot = snapshot
+        self._ends = 0
+        """How many of the next requests for splice(2) don't wait."""
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         if request.splices:
@@ -114,15 +119,19 @@ class _OpenRawPipe(_WaitingFile):
         return data
 
     def _splice(self, request: Request, size: int, nonblock: bool) -> bytes:
-        """A page that was filled, of which FUSE asks one after the other.
+        """A page that was filled.
 
-        Where the kernel answers 0 there is EAGAIN: FUSE takes a short answer for the end.
+        One splice(2) asks for one page after the other, and FUSE does not tell where it began: so
+        what would wait right after a page ends it.  Where the kernel answers 0 there is EAGAIN as
+        well, for FUSE takes a short answer for the end of the file.
         """
         wake_ups = self._array.wake_ups
         while not (data := self._pages.splice(size)):
-            if nonblock or self._array.wake_ups != wake_ups:
+            if nonblock or self._ends or self._array.wake_ups != wake_ups:
+                self._ends = max(0, self._ends - 1)
                 raise refuse(errno.EAGAIN)
             self._wait(request)
+        self._ends = _ASKED_TWICE
         return data
 
     def ioctl(self, command: int) -> None:
