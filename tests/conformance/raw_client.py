@@ -34,7 +34,7 @@ from typing import Any
 from tests.conformance.replay import normal
 
 PAGE = 4096
-_PATIENCE = 0.4
+_LONG, _SHORT = 20.0, 0.3
 _GAP = 0.15
 _BLOCKING = ("read", "pread", "splice", "poll", "ioctl")
 _OPEN_MODES = {"n": os.O_NONBLOCK, "w": os.O_RDWR, "W": os.O_WRONLY, "t": os.O_TRUNC}
@@ -115,21 +115,27 @@ class RawClient:
         self._files: dict[str, int] = {}
         self._counter = False
 
-    def play(self, requests: list[str]) -> list[str]:
-        """Make requests, and close what they leave open; the answers."""
-        self._counter = any("trace_clock counter" in request for request in requests)
+    def play(self, steps: list[tuple[str, str]]) -> list[str]:
+        """Make requests, and close what they leave open; the answers.
+
+        steps: requests and the expected answers: what is to be interrupted is, after a short time.
+        """
+        self._counter = any("trace_clock counter" in request for request, _ in steps)
         try:
-            return [self.answer(request) for request in requests]
+            return [
+                self._answer(request, _SHORT if expected == "EINTR" else _LONG)
+                for request, expected in steps
+            ]
         finally:
             for file in self._files.values():
                 os.close(file)
             self._files.clear()
 
-    def answer(self, request: str) -> str:
+    def _answer(self, request: str, patience: float) -> str:
         word, _, rest = request.partition(" ")
         act: Callable[..., Any] = getattr(self, f"_{word}")
         try:
-            with interrupted_after(_PATIENCE if word in _BLOCKING else 0):
+            with interrupted_after(patience if word in _BLOCKING else 0):
                 said = (
                     act(*rest.split(" ", 1)) if word in ("write", "trunc") else act(*rest.split())
                 )
