@@ -34,3 +34,13 @@ class Setting(TextFile):
         if not lowest <= value <= highest:
             raise refuse(errno.EINVAL)
         self.value = value
+
+
+class SettingThatStaysOn(Setting):
+    """``ftrace_enabled`` where functions may always be traced: 0 is refused, and makes it 1."""
+
+    def _store(self, request: Request, data: bytes) -> None:
+        super()._store(request, data)
+        if not self.value:
+            self.value = 1
+            raise refuse(errno.EOPNOTSUPP)

@@ -7,7 +7,8 @@ from engine.machine import Process
 from tracefs_fuse.files.node import Directory, Node, TextFile
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
-from tracefs_fuse.files.proc.sysctl import Setting
+from tracefs_fuse.files.proc.sysctl import Setting, SettingThatStaysOn
+from tracefs_fuse.files.proc.versions import version_of
 from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.kallsyms import kallsyms_text
 
@@ -17,6 +18,8 @@ _KPTR_HIDDEN = 2
 
 def proc_tree(machine: Machine) -> Directory:
     """The folder of a machine."""
+    stays_enabled = version_of(machine).ftrace_stays_enabled
+    ftrace_enabled = SettingThatStaysOn(1) if stays_enabled else Setting(1)
     kptr_restrict = Setting(0, 0, _KPTR_HIDDEN)
     return ProcessesDirectory(
         machine,
@@ -31,7 +34,7 @@ def proc_tree(machine: Machine) -> Directory:
             "sys": Directory(
                 {
                     "kernel": Directory(
-                        {"ftrace_enabled": Setting(1), "kptr_restrict": kptr_restrict}
+                        {"ftrace_enabled": ftrace_enabled, "kptr_restrict": kptr_restrict}
                     )
                 }
             ),

@@ -44,6 +44,9 @@ class ProcVersion:
     marker_type: int
     """Type of swap entries that are markers."""
 
+    ftrace_stays_enabled: bool = False
+    """ftrace_enabled can't be made 0."""
+
 
 _V6_12 = ProcVersion(
     smaps_ksm=True,
@@ -74,6 +77,7 @@ _V7_3 = replace(
     node_bits=None,
     most_signals=7833,
     zero_is_file=False,
+    ftrace_stays_enabled=True,
 )
 _VERSIONS = {"6.1": _V6_1, "6.12": _V6_12, "6.18": _V6_18, "7.3": _V7_3}
 
