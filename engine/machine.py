@@ -72,10 +72,10 @@ class Machine:
         """workload: a key of WORKLOADS."""
         self.lock = lock if lock is not None else threading.RLock()
         self.cpus = cpus
-        self._scheduler = Scheduler(_BOOT, Task(0, 0, "swapper"))
+        self.scheduler = Scheduler(_BOOT, Task(0, 0, "swapper"))
         self._khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged")
         self.kernel = Kernel(
-            VERSIONS[version], self._scheduler.spend, self._migrate_khugepaged, seed
+            VERSIONS[version], self.scheduler.spend, self._migrate_khugepaged, seed
         )
         self.processes: dict[int, Process] = {}
         self._next_pid = _FIRST_PID
@@ -102,18 +102,18 @@ class Machine:
     @property
     def now(self) -> int:
         """Virtual nanoseconds since boot."""
-        return self._scheduler.now
+        return self.scheduler.now
 
     @property
     def current(self) -> Task:
         """The task that runs."""
-        task = self._scheduler.current
+        task = self.scheduler.current
         assert isinstance(task, Task)
         return task
 
     def next_due(self) -> int | None:
         """When something happens next by itself."""
-        return self._scheduler.next_due()
+        return self.scheduler.next_due()
 
     def run_until(self, moment: int, budget: float | None = None) -> None:
         """Do what is due until a moment of virtual time.
@@ -121,7 +121,7 @@ class Machine:
         budget: seconds of real time after which to return early.
         """
         limit = None if budget is None else time.monotonic() + budget
-        scheduler = self._scheduler
+        scheduler = self.scheduler
         steps = 0
         while (due := scheduler.next_due()) is not None and due <= moment:
             scheduler.step()
@@ -134,24 +134,24 @@ class Machine:
 
     def start(self, task: Task, thread: Thread) -> None:
         """Begin a thread of virtual time."""
-        self._scheduler.start(task, thread)
+        self.scheduler.start(task, thread)
 
     @contextmanager
     def running(self, task: Task) -> Iterator[None]:
         """Have a task be the one that runs."""
-        before, self._scheduler.current = self._scheduler.current, task
+        before, self.scheduler.current = self.scheduler.current, task
         try:
             yield
         finally:
-            self._scheduler.current = before
+            self.scheduler.current = before
 
     def settle(self) -> None:
         """Let everybody run who is to run now."""
         for _ in range(_ENDLESS):
-            due = self._scheduler.next_due()
+            due = self.scheduler.next_due()
             if due is None or due > self.now:
                 return
-            self._scheduler.step()
+            self.scheduler.step()
 
     def khugepaged_round(self) -> None:
         """Wake khugepaged, and let it work until it rests again."""
@@ -161,7 +161,7 @@ class Machine:
         for _ in range(_ENDLESS):
             if khugepaged.sleep not in (None, before):
                 return
-            self._scheduler.step()
+            self.scheduler.step()
 
     def _migrate_khugepaged(self) -> None:
         self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)

@@ -46,18 +46,20 @@ TRACEPOINTS: dict[str, tuple[str, ...]] = {
 """Names of the parameters, the same in all versions; a version's event records some of them."""
 
 
-def _unheard(*arguments: object) -> None:
-    """What a tracepoint does while nobody listens."""
+def unheard(name: str) -> Callable[..., None]:
+    """What a tracepoint is while nobody listens: an empty function with its parameters."""
+    function: Callable[..., None] = eval(f"lambda {', '.join(TRACEPOINTS[name])}: None")
+    return function
 
 
 class Tracepoints:
     """One callable for each tracepoint; a listener is bound by assigning another one."""
 
     def __init__(self) -> None:
-        self.mm_khugepaged_scan_pmd: Callable[..., None] = _unheard
-        self.mm_collapse_huge_page: Callable[..., None] = _unheard
-        self.mm_collapse_huge_page_isolate: Callable[..., None] = _unheard
-        self.mm_collapse_huge_page_swapin: Callable[..., None] = _unheard
-        self.mm_khugepaged_scan_file: Callable[..., None] = _unheard
-        self.mm_khugepaged_collapse_file: Callable[..., None] = _unheard
-        self.mm_khugepaged_scan: Callable[..., None] = _unheard
+        self.mm_khugepaged_scan_pmd = unheard("mm_khugepaged_scan_pmd")
+        self.mm_collapse_huge_page = unheard("mm_collapse_huge_page")
+        self.mm_collapse_huge_page_isolate = unheard("mm_collapse_huge_page_isolate")
+        self.mm_collapse_huge_page_swapin = unheard("mm_collapse_huge_page_swapin")
+        self.mm_khugepaged_scan_file = unheard("mm_khugepaged_scan_file")
+        self.mm_khugepaged_collapse_file = unheard("mm_khugepaged_collapse_file")
+        self.mm_khugepaged_scan = unheard("mm_khugepaged_scan")

@@ -57,7 +57,9 @@ def build_lab(options: LabOptions) -> Lab:
     )
     if options.scene:
         play_one(machine, options.scene, knob_writer(machine))
-    tracing = Tracing(options.kernel, machine, cpus=options.cpus, seed=options.seed, lock=lock)
+    tracing = Tracing(
+        options.kernel, machine.scheduler, cpus=options.cpus, seed=options.seed, lock=lock
+    )
     for name, prototype in TRACEPOINTS.items():
         if (huge_memory.SYSTEM, name) in tracing.events:
             tracing.attach(

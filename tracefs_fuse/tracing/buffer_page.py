@@ -44,9 +44,6 @@ class BufferPage:
     """Bytes of valid data."""
 
     entries: int = 0
-    full: bool = False
-    """No event may be added, although bytes are left."""
-
     next: BufferPage | None = None
     """The page that was written after this one."""
 
@@ -61,7 +58,7 @@ class BufferPage:
 
         When no other page could be had and it is done again, padding is taken for an event.
         """
-        self.full, self.end = True, self.commit
+        self.end = self.commit
         rest = len(self.data) - self.commit
         if rest < _MIN_EVENT_LENGTH:
             return 0

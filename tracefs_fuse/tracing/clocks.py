@@ -9,6 +9,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tracefs_fuse.tracing.compose import Namespace
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.source import SourceLike
 
@@ -68,6 +69,12 @@ class Clock:
             self._count += 1
             return self._count
         return self.current.read(self._source.now)
+
+    def compose(self, namespace: Namespace) -> str:
+        """The source of a reading, for as long as the clock is this one."""
+        if self.current.read is _as_it_is and self.current.name != "counter":
+            return f"{namespace.bind(self._source, 'source')}.now"
+        return f"{namespace.bind(self.read, 'clock')}()"
 
     def select(self, name: str) -> None:
         """Raises EINVAL for an unknown clock."""

@@ -47,4 +47,4 @@ def write(array: TraceArray, data: str) -> None:
     cpus = range(array.tracing.cpu_count)
     if value >> len(cpus):
         raise refuse(errno.EOVERFLOW)
-    array.disabled_cpus = frozenset(cpu for cpu in cpus if not value >> cpu & 1)
+    array.disable_cpus(frozenset(cpu for cpu in cpus if not value >> cpu & 1))

@@ -82,6 +82,9 @@ class CpuBuffer:
     _ring: deque[BufferPage] = field(default_factory=deque)
     _reader: Reader | None = None
     _tail: BufferPage | None = None
+    data: bytearray = field(default_factory=bytearray)
+    """Of the page that is written."""
+
     changes: int = 0
     """How often events were read, or the buffer was emptied."""
 
@@ -93,24 +96,48 @@ class CpuBuffer:
 
     def write(self, now: int, record: bytes) -> bool:
         """Add an event; False when it is refused (buffer full without overwrite, too long)."""
-        words = (len(record) + 3) >> 2 or 1
-        if words == 2:  # a total of 12 bytes could not be turned into a time extend
-            words = 3
+        words = payload_words(len(record))
+        at = self.reserve_words(now, words)
+        if not at:
+            return False
+        self.data[at : at + 4 * words] = record.ljust(4 * words, b"\0")
+        return True
+
+    def reserve_words(self, now: int, words: int) -> int:
+        """__rb_reserve_next(): make room for a payload, see :func:`payload_words`.
+
+        Returns where in :attr:`data` it is to be put; 0 when the event is refused.
+        """
+        tail, delta = self._tail, now - self.last_stamp
+        if tail is not None and 0 <= delta < _DELTA_LIMIT and words <= MAX_SMALL_WORDS:
+            at = tail.commit
+            end = at + 4 + 4 * words
+            if end <= self.data_size:
+                WORD.pack_into(tail.data, at, delta << 5 | words)
+                self.written_bytes += end - at
+                tail.commit = end
+                tail.entries += 1
+                self.entries += 1
+                self.last_stamp = now
+                return at + 4
+        return self._reserve_with_extras(now, words)
+
+    def _reserve_with_extras(self, now: int, words: int) -> int:
+        """The same for events that need a new page, a time extend or a word for their length."""
         length = 4 + 4 * words if words <= MAX_SMALL_WORDS else 8 + 4 * words
         if length > self.data_size:
-            return False
+            return 0
         tail = self._tail
         delta = now - self.last_stamp
         extended = delta >= _DELTA_LIMIT
         if (
             tail is None
-            or tail.full
             or tail.commit + length + (EXTEND_LENGTH if extended else 0) > self.data_size
         ):
             tail = self._next_page(now)
             if tail is None:
                 self.dropped += 1
-                return False
+                return 0
             delta, extended = 0, False
         elif delta < 0:
             delta, now = 0, self.last_stamp
@@ -127,13 +154,12 @@ class CpuBuffer:
             TWO_WORDS.pack_into(tail.data, at, delta << 5, 4 * words + 4)
             start = at + 8
         end = at + length
-        tail.data[start:end] = record.ljust(end - start, b"\0")
         self.written_bytes += end - tail.commit
         tail.commit = end
         tail.entries += 1
         self.entries += 1
         self.last_stamp = now
-        return True
+        return start
 
     def reserve(self, now: int, record: bytes) -> Written | None:
         """Add an event that may be discarded; None when it is refused."""
@@ -177,12 +203,12 @@ class CpuBuffer:
             page = self._drop_oldest()
         if page is None or len(page.data) != self.data_size:
             page = BufferPage(bytearray(self.data_size))
-        page.time_stamp, page.commit, page.entries, page.full = now, 0, 0, False
+        page.time_stamp, page.commit, page.entries = now, 0, 0
         page.next = None
         if self._tail is not None:
             self._tail.next = page
         self._ring.append(page)
-        self._tail = page
+        self._tail, self.data = page, page.data
         return page
 
     def _drop_oldest(self) -> BufferPage:
@@ -395,6 +421,12 @@ class BufferIterator:
     def advance(self) -> None:
         """Go behind the event that :meth:`peek` shows."""
         self._found = None
+
+
+def payload_words(size: int) -> int:
+    """How many words of a page an event's payload of so many bytes takes."""
+    words = (size + 3) >> 2 or 1
+    return 3 if words == 2 else words  # a total of 12 bytes can't be turned into a time extend
 
 
 def pages_for(size: int, data_size: int) -> int:

@@ -60,6 +60,9 @@ class TraceArray:
         self.syscall_user_buf_size = 0
         """Bytes of user memory kept with a system call event."""
 
+        self.rings: list[CpuBuffer | None] = []
+        """By CPU, where its events go; None while none are recorded."""
+
         self.disabled_cpus: frozenset[int] = frozenset()
         self.pids = PidFilter()
         self.error_log = ErrorLog(lambda: tracing.source.now)
@@ -78,6 +81,7 @@ class TraceArray:
 
         self._tracing_on = True
         self._unbuffered_users = 0
+        self._rings_changed()
 
     def all_files(self) -> tuple[EventFile, ...]:
         """The state of every event that can have triggers."""
@@ -92,7 +96,19 @@ class TraceArray:
     @tracing_on.setter
     def tracing_on(self, on: bool) -> None:
         self._tracing_on = on
+        self._rings_changed()
         self.tracing.readers.wake()
+
+    def disable_cpus(self, cpus: frozenset[int]) -> None:
+        """``tracing_cpumask``: record nothing of these CPUs."""
+        self.disabled_cpus = cpus
+        self._rings_changed()
+
+    def _rings_changed(self) -> None:
+        self.rings[:] = [
+            ring if self._tracing_on and ring.cpu not in self.disabled_cpus else None
+            for ring in self.buffer.cpus
+        ]
 
     def wake_readers(self) -> None:
         """ring_buffer_wake_waiters(): a blocked splice(2) of raw pages is to end."""
@@ -108,12 +124,6 @@ class TraceArray:
             self.tracing.version.poll_wants_events and ring.is_read_while_written
         )
 
-    def ring_of(self, task: TaskLike) -> CpuBuffer | None:
-        """The buffer that an event of a task goes to; None while this instance does not record."""
-        if not self._tracing_on or task.cpu in self.disabled_cpus:
-            return None
-        return self.buffer.cpus[task.cpu]
-
     def commit(self, ring: CpuBuffer | None, task: TaskLike, record: bytes, stamp: int) -> bool:
         """Record an event; False when it is refused."""
         if ring is None or not ring.write(stamp, record):
@@ -127,7 +137,7 @@ class TraceArray:
 
     def record(self, task: TaskLike, record: bytes, stamp: int) -> bool:
         """Record an event of a task; False when it is refused."""
-        return self.commit(self.ring_of(task), task, record, stamp)
+        return self.commit(self.rings[task.cpu], task, record, stamp)
 
     def record_stack(self, event: TraceEvent, task: TaskLike) -> None:
         """Record the kernel stack of a task at an event."""
@@ -186,6 +196,7 @@ class TraceArray:
         """Swap the main and the snapshot buffer."""
         assert self.snapshot_buffer is not None, "take_snapshot() without a buffer"
         self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
+        self._rings_changed()
 
     def write_snapshot(self, value: int, cpu: int | None = None) -> None:
         """``snapshot``: 0 frees, 1 takes one, any other number clears."""
@@ -212,6 +223,7 @@ class TraceArray:
     def set_clock(self, name: str) -> None:
         """Select a trace clock; times of different clocks don't mix, so the buffers are emptied."""
         self.clock.select(name)
+        self._recompose()
         self.clear()
         if self.snapshot_buffer is not None:
             self.snapshot_buffer.reset(self.clock.read())

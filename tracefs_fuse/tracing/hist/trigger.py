@@ -44,6 +44,10 @@ class HistTrigger(Trigger):
         """The name given with ``name=``."""
         return self.histogram.command.name
 
+    @property
+    def passive(self) -> bool:
+        return not self.histogram.actions
+
     def described(self) -> str:
         condition = f" if {self.filter.text}" if self.filter is not None else ""
         state = "paused" if self.paused else "active"

@@ -40,6 +40,11 @@ class Trigger:
         """Must wait for the record (EVENT_CMD_FL_NEEDS_REC or a filter)."""
         return self.filter is not None or self.post or self.needs_record
 
+    @property
+    def passive(self) -> bool:
+        """It has no say in what becomes of the event's record."""
+        return False
+
     def identity(self) -> tuple[object, ...]:
         """Two triggers of one event with the same identity can't exist together."""
         return (self,)
