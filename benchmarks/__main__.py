@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import core
+from benchmarks import core, mounted
 from benchmarks.comparison import Figure, measure
 
-COMPARISONS = (*core.COMPARISONS,)
+COMPARISONS = (*core.COMPARISONS, *mounted.COMPARISONS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
