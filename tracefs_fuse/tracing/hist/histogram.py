@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.hist.command import Command, Definition
@@ -22,6 +23,7 @@ from tracefs_fuse.tracing.hist.field import (
     HistField,
     hitcount,
 )
+from tracefs_fuse.tracing.hist.render import Renderer
 from tracefs_fuse.tracing.hist.table import Table
 from tracefs_fuse.tracing.hist.variables import find_var
 from tracefs_fuse.tracing.numbers import refuse
@@ -243,7 +245,13 @@ class Histogram:
 
     # -- text ------------------------------------------------------------------------------
 
-    def described(self) -> str:
+    @cached_property
+    def renderer(self) -> Renderer:
+        """What makes the lines of its entries."""
+        return Renderer(self)
+
+    @cached_property
+    def description(self) -> str:
         """The read-back of the command, without filter and state."""
         version, command = self.version, self.command
         values = self.values[1:] if command.no_hitcount else self.values

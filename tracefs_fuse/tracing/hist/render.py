@@ -6,6 +6,7 @@ Modelled after hist_show() and hist_trigger_entry_print() (kernel/trace/trace_ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.compose import Namespace, composed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.hist.histogram import Histogram
     from tracefs_fuse.tracing.hist.trigger import HistTrigger
 
+_RowsText = Callable[[Sequence[Row], dict[int, int]], list[str]]
 _U32 = (1 << 32) - 1
 _AS_NUMBER = F.HEX | F.SYM | F.SYM_OFFSET | F.EXECNAME | F.SYSCALL
 """Modifiers that show the first word of a key, whatever it is."""
@@ -48,7 +50,7 @@ def _histogram_text(trigger: HistTrigger) -> str:
     )
     return (
         f"# event histogram\n#\n# trigger info: {trigger.described()}\n#\n\n"
-        f"{''.join(_Renderer(histogram).lines(rows))}"
+        f"{''.join(histogram.renderer.lines(rows))}"
         f"{_snapshots_text(histogram)}"
         f"\nTotals:\n    Hits: {table.hits}\n    Entries: {len(rows)}\n    Dropped: {table.drops}\n"
     )
@@ -60,7 +62,7 @@ def _snapshots_text(histogram: Histogram) -> str:
     for action in histogram.actions:
         details = action.snapshot
         if details is not None and details.entry is not None:
-            key = _Renderer(histogram).key_text((details.key, details.entry))
+            key = histogram.renderer.key_text((details.key, details.entry))
             text += (
                 "\nSnapshot taken (see tracing/snapshot).  Details:\n"
                 f"\ttriggering value {{ {action.handler.value}({action.argument}) }}: "
@@ -70,8 +72,11 @@ def _snapshots_text(histogram: Histogram) -> str:
     return text
 
 
-class _Renderer:
-    """Composes a function that makes lines of rows; in it ``k`` is the key, ``e`` the entry."""
+class Renderer:
+    """Composes functions that make text of rows.
+
+    In them ``k`` is the key, ``e`` the entry, and ``w`` has, by slot, what a value is a part of.
+    """
 
     def __init__(self, histogram: Histogram) -> None:
         self._histogram = histogram
@@ -79,17 +84,34 @@ class _Renderer:
 
     def lines(self, rows: Sequence[Row]) -> list[str]:
         """The lines of the rows, each with its newline."""
-        parts = [self._keys(), *self._values(rows), *self._tracked(), "\\n"]
-        return self._function(parts)(rows)
+        return self._lines(rows, self._wholes(rows))
 
     def key_text(self, row: Row) -> str:
         """The part of a line in braces."""
-        return self._function([self._keys()])([row])[0]
+        return self._key_texts([row], {})[0]
 
-    def _function(self, parts: list[str]) -> Callable[[Sequence[Row]], list[str]]:
+    @cached_property
+    def _lines(self) -> _RowsText:
+        return self._function([self._keys(), *self._values(), *self._tracked(), "\\n"])
+
+    @cached_property
+    def _key_texts(self) -> _RowsText:
+        return self._function([self._keys()])
+
+    def _function(self, parts: list[str]) -> _RowsText:
         text = "".join(parts)
         body = [f'return [f"{text}" for k, e in rows]']
-        return composed("lines", ["rows"], body, self._namespace)
+        return composed("lines", ["rows", "w"], body, self._namespace)
+
+    def _wholes(self, rows: Sequence[Row]) -> dict[int, int]:
+        """The total of each value that is shown in percent, the highest of those with a bar."""
+        wholes = {}
+        for value in self._histogram.values:
+            if value.flags & (F.PERCENT | F.GRAPH):
+                numbers = [entry[value.slot] & U64 for _, entry in rows]
+                percent = F.PERCENT in value.flags
+                wholes[value.slot] = sum(numbers) & U64 if percent else max(numbers, default=0)
+        return wholes
 
     def _call(self, function: Callable[..., Any], argument: str) -> str:
         return f"{self._namespace.bind(function)}({argument})"
@@ -141,22 +163,20 @@ class _Renderer:
 
     # -- values ----------------------------------------------------------------------------
 
-    def _values(self, rows: Sequence[Row]) -> list[str]:
+    def _values(self) -> list[str]:
         parts = [] if self._histogram.command.no_hitcount else [" hitcount: {e[0]:10}"]
         shown = (v for v in self._histogram.values[1:] if F.EXPRESSION not in v.flags)
-        return [*parts, *(self._value(value, rows) for value in shown)]
+        return [*parts, *(self._value(value) for value in shown)]
 
-    def _value(self, value: HistField, rows: Sequence[Row]) -> str:
+    def _value(self, value: HistField) -> str:
         """hist_trigger_print_val()."""
         title = self._literal(f"  {value.plain_name()}")
         number = f"e[{value.slot}] & {U64}"
-        sums = [entry[value.slot] & U64 for _, entry in rows]
+        share = f"{number}, w[{value.slot}]"
         if F.PERCENT in value.flags:
-            total = sum(sums) & U64
-            return f"{title} (%):{{{self._call(lambda v: _percent_text(v, total), number)}}}"
+            return f"{title} (%):{{{self._call(_percent_text, share)}}}"
         if F.GRAPH in value.flags:
-            highest = max(sums, default=0)
-            return f"{title}: {{{self._call(lambda v: _bar_text(v, highest), number)}:<{_BAR}}}"
+            return f"{title}: {{{self._call(_bar_text, share)}:<{_BAR}}}"
         return f"{title}: {{{number}:10{'x' if F.HEX in value.flags else ''}}}"
 
     # -- actions ---------------------------------------------------------------------------

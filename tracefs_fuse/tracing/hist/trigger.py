@@ -51,7 +51,7 @@ class HistTrigger(Trigger):
     def described(self) -> str:
         condition = f" if {self.filter.text}" if self.filter is not None else ""
         state = "paused" if self.paused else "active"
-        return f"{self.histogram.described()}{condition} [{state}]"
+        return f"{self.histogram.description}{condition} [{state}]"
 
     def compose(self, namespace: Namespace) -> list[str]:
         if self.paused and not self._switches_itself():
