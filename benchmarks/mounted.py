@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -106,11 +107,10 @@ def pipe() -> Iterator[tuple[Side, Side]]:
 
         def drain() -> bytes:
             text = b""
-            while True:
-                try:
+            with contextlib.suppress(BlockingIOError):
+                while True:
                     text += os.read(file, _CHUNK)
-                except BlockingIOError:
-                    return text
+            return text
 
         def piped() -> float:
             _fill(tracing)

@@ -140,11 +140,12 @@ class LabOperations:
 
     def _node(self, path: str) -> Node:
         node: Node = self._root
+        request = self._request()
         for name in path.split("/"):
             if name:
                 if not isinstance(node, Directory):
                     raise refuse(errno.ENOTDIR)
-                self._check(node, os.X_OK)
+                check_permission(node, self._owner_of(node), request, os.X_OK)
                 found = node.lookup(name)
                 if found is None:
                     raise refuse(errno.ENOENT)

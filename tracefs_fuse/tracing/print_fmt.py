@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracefs_fuse.tracing.compose import Namespace, composed
 from tracefs_fuse.tracing.field import U64
 
 Values = Sequence[Any]
@@ -57,7 +58,7 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 > 0 else value
 
 
-_CONVERSION = re.compile(r"%l{0,2}([pdusx])")
+_CONVERSION = re.compile(r"%(l{0,2}[pdusx])")
 
 
 @dataclass(frozen=True)
@@ -76,30 +77,26 @@ class PrintFmt:
 
         field_names: the event's own fields in the order of the values.
         """
-        conversions = _CONVERSION.findall(self.template)
-        pairs = list(zip(conversions, self.arguments, strict=True))
-        getters = [self._getter(c, a, list(field_names).index(a.field)) for c, a in pairs]
-        template = _CONVERSION.sub(lambda m: "%x" if m[1] == "x" else "%s", self.template)
+        namespace = Namespace()
+        names = list(field_names)
+        pairs = zip(_CONVERSION.findall(self.template), self.arguments, strict=True)
+        values = [_source(c, a, f"values[{names.index(a.field)}]", namespace) for c, a in pairs]
+        template = _CONVERSION.sub(lambda m: "%x" if m[1].endswith("x") else "%s", self.template)
+        text = f"{namespace.bind(template, 'template')} % ({', '.join(values)},)"
+        return composed("print_fmt", ["values", "pointer"], [f"return {text}"], namespace)
 
-        def render(values: Values, pointer: PointerText) -> str:
-            return template % tuple(get(values, pointer) for get in getters)
 
-        return render
-
-    @staticmethod
-    def _getter(
-        conversion: str, argument: Argument, index: int
-    ) -> Callable[[Values, PointerText], Any]:
-        names = argument.names
-        if names is not None:
-            return lambda values, pointer: symbol_of(names, values[index])
-        if argument.is_string:
-            return lambda values, pointer: values[index].decode("latin-1")
-        if conversion == "p":
-            return lambda values, pointer: pointer(values[index])
-        if conversion == "x":
-            return lambda values, pointer: values[index] & U64
-        if conversion == "d":
-            # only 8-byte unsigned fields are printed with a signed conversion (index=%ld)
-            return lambda values, pointer: _signed(values[index])
-        return lambda values, pointer: values[index]
+def _source(conversion: str, argument: Argument, value: str, namespace: Namespace) -> str:
+    """The source of what is printed of a value; ``pointer`` is a PointerText."""
+    if argument.names is not None:
+        names = namespace.bind(argument.names, "names")
+        return f"{namespace.bind(symbol_of, 'symbol_of')}({names}, {value})"
+    if argument.is_string:
+        return f'{value}.decode("latin-1")'
+    if conversion == "p":
+        return f"pointer({value})"
+    if conversion.endswith("x"):
+        return f"{value} & {U64}"
+    if conversion == "ld":  # of fields that are unsigned
+        return f"{namespace.bind(_signed, 'signed')}({value})"
+    return value

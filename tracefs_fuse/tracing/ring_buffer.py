@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tracefs_fuse.tracing.buffer_page import (
     EXTEND_LENGTH,
@@ -29,8 +30,7 @@ _DELTA_LIMIT = 1 << 27
 _MIN_PAGES = 2
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One recorded event as a reader gets it."""
 
     time_stamp: int
@@ -60,6 +60,8 @@ class Reader:
     page: BufferPage
     offset: int = 0
     stamp: int = 0
+    found: tuple[int, bytes, int] | None = None
+    """The event at the offset, once it was looked at; see :meth:`BufferPage.decode`."""
 
 
 @dataclass
@@ -245,11 +247,17 @@ class CpuBuffer:
         stamp, record, _ = found
         return Entry(stamp, record, self.cpu, self._lost)
 
+    def next_stamp(self) -> int | None:
+        """When the oldest unread event happened, if there is one."""
+        found = self._next_unread()
+        return None if found is None else found[0]
+
     def consume(self) -> None:
         """Take away the event that :meth:`peek` shows."""
         found, reader = self._next_unread(), self._reader
         if found is None or reader is None:
             return
+        reader.found = None
         reader.stamp, _, end = found
         self.read_bytes += end - reader.offset
         reader.offset = end
@@ -267,6 +275,7 @@ class CpuBuffer:
         if self._next_unread() is None or self._reader is None:
             return None
         reader, room = self._reader, count - PAGE_HEADER_SIZE
+        reader.found = None
         page, start, stamp = reader.page, reader.offset, reader.stamp
         if start or page is self._tail or room < page.commit:
             taken = 0 if full else self._take(reader, room)
@@ -305,9 +314,10 @@ class CpuBuffer:
         while True:
             reader = self._reader
             if reader is not None:
-                found = reader.page.decode(reader.offset, reader.stamp)
-                if found is not None:
-                    return found
+                if reader.found is None:
+                    reader.found = reader.page.decode(reader.offset, reader.stamp)
+                if reader.found is not None:
+                    return reader.found
                 if reader.page is self._tail:
                     return None
                 self.read_bytes += reader.page.commit - reader.offset
@@ -466,8 +476,13 @@ class TraceBuffer:
 
     def oldest(self, cpus: Sequence[CpuBuffer]) -> tuple[CpuBuffer, Entry] | None:
         """The next event that a consuming reader of these CPUs gets."""
-        found = [(buffer, entry) for buffer in cpus if (entry := buffer.peek()) is not None]
-        return min(found, key=lambda pair: pair[1].time_stamp, default=None)
+        chosen, oldest = None, 0
+        for ring in cpus:
+            stamp = ring.next_stamp()
+            if stamp is not None and (chosen is None or stamp < oldest):
+                chosen, oldest = ring, stamp
+        entry = chosen.peek() if chosen is not None else None
+        return None if chosen is None or entry is None else (chosen, entry)
 
     def reset(self, now: int) -> None:
         """Empty all CPUs' buffers; now: reading of the trace clock."""
