@@ -81,7 +81,7 @@ def collapse_scan_pmd(
     had a chance meanwhile.
     """
     kernel = cc.kernel
-    kernel.spend(SCAN_COST + kernel.random.randrange(SCAN_COST))
+    kernel.spend(SCAN_COST + int(kernel.random.random() * SCAN_COST))
     version = kernel.version
     found = find_pmd(kernel, mm, address)
     if isinstance(found, ScanResult):

@@ -169,5 +169,6 @@ def unfit(
 
 def pfn_before(table: PageTable, kinds: bytes | bytearray, end: int, base: int = 0) -> int:
     """The folio of the last present entry before a place."""
-    last = max(kinds.rfind(kind, 0, end) for kind in (OLD, YOUNG_PTE, EXAMINE))
+    find = kinds.rfind
+    last = max(find(OLD, 0, end), find(YOUNG_PTE, 0, end), find(EXAMINE, 0, end))
     return table.pfn(base + last) if last >= 0 else NO_PFN

@@ -8,6 +8,8 @@ from enum import Enum, auto
 class ScanResult(Enum):
     """The results of all versions, with the kernel's names."""
 
+    __hash__ = object.__hash__  # that of Enum is slow, and each scan looks results up
+
     FAIL = auto()
     SUCCEED = auto()
     NO_PTE_TABLE = auto()
