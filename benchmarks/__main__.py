@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import core, mounted
+from benchmarks import core, mounted, rounds
 from benchmarks.comparison import Figure, measure
 
-COMPARISONS = (*core.COMPARISONS, *mounted.COMPARISONS)
+COMPARISONS = (*core.COMPARISONS, *rounds.COMPARISONS, *mounted.COMPARISONS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

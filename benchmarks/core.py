@@ -121,9 +121,10 @@ def large_histogram() -> Iterator[tuple[Side, Side]]:
     lab = idle_lab()
     write(lab, "trigger", "hist:keys=pfn:size=131072")
     fire = getattr(lab.machine.trace, _EVENT)
-    counts = [(number * 7919 % 1_000_003, number % 9) for number in range(_MANY)]
-    for key, _ in counts:
-        fire(1, key, 1, 1, 1, 4, 0)
+    counts = [(number * 7919 % 1_000_003, number % 9 + 1) for number in range(_MANY)]
+    for key, hits in counts:
+        for _ in range(hits):
+            fire(1, key, 1, 1, 1, 4, 0)
     show = file_of(lab, f"{_EVENT_FOLDER}/hist").show
     assert show is not None
 
@@ -132,8 +133,8 @@ def large_histogram() -> Iterator[tuple[Side, Side]]:
         assert sum(len(piece) for piece in ([text] if isinstance(text, str) else text))
 
     def by_hand() -> None:
-        counts.sort(key=lambda pair: pair[1])
-        assert "".join([f"{{ pfn: {key:10} }} hitcount: {hits:10}\n" for key, hits in counts])
+        rows = sorted(counts, key=lambda pair: pair[1])
+        assert "".join([f"{{ pfn: {key:10} }} hitcount: {hits:10}\n" for key, hits in rows])
 
     yield once(shown), once(by_hand)
 
