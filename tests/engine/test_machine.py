@@ -15,6 +15,7 @@ from engine.memory import Fragmentation
 from engine.mmap import mmap
 from engine.scan_result import ScanResult
 from engine.smaps import usage_of
+from engine.tracepoints import TRACEPOINTS
 from engine.versions import VERSIONS
 
 SECOND = 1_000_000_000
@@ -79,7 +80,7 @@ def test_same_seed_same_events() -> None:
     def events(seed: int) -> list[tuple[Any, ...]]:
         machine = Machine(seed=seed)
         seen: list[tuple[Any, ...]] = []
-        for name in vars(machine.trace):
+        for name in TRACEPOINTS:
             setattr(
                 machine.trace,
                 name,

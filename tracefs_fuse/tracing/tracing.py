@@ -186,7 +186,8 @@ class Tracing:
             self.cmdlines.record_comm(task)
         if self._record_tgids:
             self.cmdlines.record_tgid(task)
-        self.readers.wake()
+        if self.readers.waiting:
+            self.readers.wake()
 
     def stack_record(self, event: TraceEvent, task: TaskLike) -> bytes:
         """A record of the kernel stack that leads to an event."""

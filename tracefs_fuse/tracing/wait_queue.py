@@ -13,17 +13,18 @@ class WaitQueue:
 
     def __init__(self, lock: threading.RLock) -> None:
         self._condition = threading.Condition(lock)
-        self._waiting = 0
+        self.waiting = 0
+        """How many wait."""
 
     def wait(self, seconds: float) -> None:
         """Let the lock go until something may have happened, or the time is over."""
-        self._waiting += 1
+        self.waiting += 1
         try:
             self._condition.wait(seconds)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def wake(self) -> None:
         """Something happened; the lock is held."""
-        if self._waiting:
+        if self.waiting:
             self._condition.notify_all()
