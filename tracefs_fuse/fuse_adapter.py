@@ -49,7 +49,9 @@ _POLL_TURN = 0.05
 """Seconds between looks at polled files, for those that nobody wakes their readers for."""
 
 _BLOCK_SIZE = 4096
-_WANTED = {os.O_RDONLY: os.R_OK, os.O_WRONLY: os.W_OK, os.O_RDWR: os.R_OK | os.W_OK}
+_WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
+"""What an access mode of open(2) asks for; the last is for ioctl(2) alone."""
+
 _UNCHANGED = -1
 """What chown(2) passes for an owner that stays: fusepy makes it -1."""
 

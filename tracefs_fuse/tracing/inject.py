@@ -9,7 +9,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.event import TraceEvent
+from tracefs_fuse.tracing.event import COMMON, TraceEvent
 from tracefs_fuse.tracing.field import COMMON_FIELDS, Field, Kind
 from tracefs_fuse.tracing.numbers import parse_signed, parse_unsigned, refuse
 from tracefs_fuse.tracing.source import TaskLike
@@ -40,9 +40,12 @@ def record_of(event: TraceEvent, task: TaskLike, text: str) -> bytes:
 
     Raises ENOENT for an unknown field, EINVAL for a wrong value, ERANGE for one over 64 bits.
     """
-    layout = event.layout
-    record = bytearray(layout.end + 1)
-    layout.struct.pack_into(record, 0, event.id, 0, 0, task.pid, *_defaults(event))
+    end = event.layout.end
+    record = bytearray(end + 1)
+    COMMON.pack_into(record, 0, event.id, 0, 0, task.pid)
+    for field in event.fields:
+        if field.kind is Kind.DYNAMIC_STRING:  # is the record's last byte, which is 0
+            record[field.offset : field.offset + 4] = (1 << 16 | end).to_bytes(4, "little")
     position = 0
     while position < len(text):
         field, position = _field(event, text, position)
@@ -57,15 +60,6 @@ def record_of(event: TraceEvent, task: TaskLike, text: str) -> bytes:
             data = value[: field.size - 1].ljust(field.size, b"\0")
         record[field.offset : field.offset + len(data)] = data
     return bytes(record)
-
-
-def _defaults(event: TraceEvent) -> list[int | bytes]:
-    """Zeroes, and dynamic strings that point at the record's last, empty byte."""
-    empty = 1 << 16 | event.layout.end
-    return [
-        empty if f.kind is Kind.DYNAMIC_STRING else b"" if f.kind is Kind.STATIC_STRING else 0
-        for f in event.fields
-    ]
 
 
 def _field(event: TraceEvent, text: str, position: int) -> tuple[Field, int]:
