@@ -21,6 +21,9 @@ as long as the shell runs, for it alone; neither root nor DIR is needed.
   --seed N            of all that is left to chance (0)
   --speed X           virtual seconds in a real one (10)
   --foreground        serve until Ctrl-C
+  --allow-other       let other users in, as far as the modes of files do
+  --log FILE          append the lab's own errors to FILE
+  -v, --verbose       log each request too
 
 examples: ./mount.sh --kernel 7.3 /tmp/lab
           ./mount.sh --shell -- trace-cmd list -e huge_memory

@@ -40,6 +40,7 @@ from tracefs_fuse.files.node import (
     Symlink,
 )
 from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
+from tracefs_fuse.request_log import described
 from tracefs_fuse.tracing.numbers import refuse
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ _WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
 
 _UNCHANGED = -1
 """What chown(2) passes for an owner that stays: fusepy makes it -1."""
+
+_LONGEST_LOGGED = 4096
+"""Bytes of a write that met an error of ours: as many as tell how to have it again."""
 
 _MAX_WRITE = 128 * 1024
 _READABLE_SIZE = 1 << 30
@@ -125,8 +129,7 @@ class LabOperations:
                 raise refuse(errno.ENODEV) from None
             raise
         except Exception:
-            pid = fuse.fuse_get_context()[2]
-            log.exception("%s of %s by process %d failed", operation, arguments[0], pid)
+            log.exception("%s failed", described(operation, arguments, _LONGEST_LOGGED))
             raise refuse(errno.EINVAL) from None
 
     def close(self) -> None:
@@ -364,7 +367,7 @@ def _kind(node: Node) -> int:
 
 
 def serve(
-    operations: LabOperations,
+    operations: fuse_session.Operations,
     mount_point: str,
     source: str,
     unmount: Callable[[], None],

@@ -6,13 +6,13 @@ What the files are asked is printed, so that a test sees how requests arrive.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import sys
 import threading
 from functools import partial
 from pathlib import Path
 
+from tracefs_fuse.cli.log import write_log
 from tracefs_fuse.cli.mounts import mount_at, source_of
 from tracefs_fuse.files.node import (
     READABLE,
@@ -145,7 +145,7 @@ def detach(folder: str) -> None:
 
 
 def main(folder: str) -> None:
-    logging.basicConfig()
+    write_log(sys.stderr.fileno(), verbose=False)
     operations = LabOperations(sample_tree(), LOCK, READERS, NoPace(), lambda: tell("ready"))
     serve(
         operations,

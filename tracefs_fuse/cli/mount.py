@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tracefs_fuse.cli.daemon import log_file, serve_here, serve_in_background
+from tracefs_fuse.cli.daemon import Service, serve_here, serve_in_background
 from tracefs_fuse.cli.lab_options import add_lab_options, lab_options, life_of
-from tracefs_fuse.cli.problems import check_machine, check_mount_point
+from tracefs_fuse.cli.log import add_log_options, log_options
+from tracefs_fuse.cli.problems import check_allow_other, check_machine, check_mount_point
 
 _INVITATION = """\
 The lab is on {folder} (kernel {kernel}, {life}). Try:
@@ -26,17 +27,25 @@ def add_parser(commands: Any) -> None:
         "mount",
         help="mount a lab",
         description="Mount a lab on DIR, which is made if it is missing, and go on in the "
-        f"background; errors of the lab itself are written to {log_file()}.",
+        "background.",
         epilog="example: tracefs-fuse mount --kernel 7.3 --workload idle /tmp/lab",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to mount the lab")
     add_lab_options(parser)
     parser.add_argument("--foreground", action="store_true", help="serve until Ctrl-C")
+    parser.add_argument(
+        "--allow-other",
+        action="store_true",
+        help="let other users in, as far as the modes of files do",
+    )
+    add_log_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     check_machine()
+    if options.allow_other:
+        check_allow_other()
     folder: Path = options.folder.absolute()
     made_of = lab_options(options)
     there = check_mount_point(folder)
@@ -49,9 +58,10 @@ def run(options: argparse.Namespace) -> int:
         kernel=options.kernel,
         life=life_of(options),
     )
+    service = Service(folder, log_options(options), options.allow_other)
     if options.foreground:
-        return serve_here(made_of, folder, lambda remark: print(invitation + remark, flush=True))
-    remark = serve_in_background(made_of, folder)
+        return serve_here(made_of, service, lambda remark: print(invitation + remark, flush=True))
+    remark = serve_in_background(made_of, service)
     folder.stat()
     print(invitation + remark, end="")
     return 0

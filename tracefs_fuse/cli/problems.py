@@ -9,6 +9,8 @@ from pathlib import Path
 from tracefs_fuse.cli.mounts import Mount, mount_at
 
 _DEVICE = Path("/dev/fuse")
+_FUSE_CONF = Path("/etc/fuse.conf")
+_LETS_IN = "user_allow_other"
 
 
 class Problem(Exception):
@@ -36,6 +38,21 @@ def check_machine(*, privately: bool = False) -> None:
         and not (shutil.which("fusermount") or shutil.which("fusermount3"))
     ):
         raise Problem("fusermount is missing; install it: sudo apt install fuse3")
+
+
+def check_allow_other() -> None:
+    """Raises Problem when this user may not let others into a mount; see mount.fuse(8)."""
+    if os.getuid() == 0:
+        return
+    try:
+        settings = _FUSE_CONF.read_text(errors="replace").splitlines()
+    except OSError:
+        settings = []
+    if _LETS_IN not in (line.strip() for line in settings):
+        raise Problem(
+            f"other users may only be let in by root; allow it: echo {_LETS_IN} | "
+            f"sudo tee -a {_FUSE_CONF}"
+        )
 
 
 def check_mount_point(folder: Path) -> Mount | None:

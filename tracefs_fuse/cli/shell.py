@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tracefs_fuse.cli import namespace
-from tracefs_fuse.cli.daemon import log_file, serve_in_background
+from tracefs_fuse.cli.daemon import Service, serve_in_background
 from tracefs_fuse.cli.lab_options import add_lab_options, lab_options, life_of
+from tracefs_fuse.cli.log import add_log_options, log_options
 from tracefs_fuse.cli.problems import Problem, check_machine
 
 _STAGE = Path("/sys/fs/fuse/connections")
@@ -61,11 +62,11 @@ def add_parser(commands: Any) -> None:
         usage="%(prog)s [OPTION...] [-- COMMAND...]",
         description="Run COMMAND, or a shell, where /sys/kernel/tracing, "
         "/sys/kernel/debug/tracing, /sys/kernel/mm/transparent_hugepage and /proc/vmstat are "
-        "those of a lab, which ends with it. Needs no root; nobody else sees anything of it. "
-        f"Errors of the lab itself are written to {log_file()}.",
+        "those of a lab, which ends with it. Needs no root; nobody else sees anything of it.",
         epilog="example: tracefs-fuse shell --kernel 7.3 -- trace-cmd list -e huge_memory",
     )
     add_lab_options(parser)
+    add_log_options(parser)
     parser.add_argument(
         "words", metavar="COMMAND", nargs=argparse.REMAINDER, help="what to run (a shell)"
     )
@@ -77,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
     made_of = lab_options(options)
     namespace.enter()
     _stage()
-    remark = serve_in_background(made_of, _STAGE / "lab", for_me=True)
+    # nobody else has this namespace, and in it there may be more users than one
+    service = Service(_STAGE / "lab", log_options(options), for_all=True)
+    remark = serve_in_background(made_of, service, for_me=True)
     namespace.leave_mounts()  # so that the lab never asks itself for the machine's files
     for path in _SHOWN:
         _show(path)
