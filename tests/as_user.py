@@ -33,6 +33,8 @@ def as_user(home: Path, *, fuse_mode: int = 0o666) -> list[str]:
         f"mount -t tmpfs tmpfs {home}",
         f"mknod -m {fuse_mode:o} {home}/fuse {_FUSE_DEVICE}",
         f"mount --bind {home}/fuse /dev/fuse",
+        f"cat /etc/passwd - >{home}/passwd <<END\nuser:x:{_USER}:{_USER}::{home}:/bin/sh\nEND",
+        f"mount --bind {home}/passwd /etc/passwd",  # fusermount asks for a name
         f"umount --lazy {home}",
         *_open_the_way(Path(path) for path in (sys.base_prefix, sys.prefix, _ROOT, home)),
         f'exec {shlex.join([*user, *at_home])} "$@"',

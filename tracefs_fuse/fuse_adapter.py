@@ -300,7 +300,8 @@ class LabOperations:
     def _request(self, *, splices: bool = False) -> Request:
         uid, gid, pid = fuse.fuse_get_context()
         thread = threading.get_ident()
-        return Request(pid, uid, gid, partial(self._interrupted, thread), splices)
+        may_trace = uid in (0, self._owner[0])
+        return Request(pid, uid, gid, partial(self._interrupted, thread), splices, may_trace)
 
     def _interrupted(self, thread: int) -> bool:
         if self._closing:

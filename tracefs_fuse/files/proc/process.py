@@ -25,14 +25,17 @@ def process_tree(machine: Machine, process: Process) -> Directory:
     ) -> ProcessFile:
         return ProcessFile(process, mode, show, store)
 
+    def memory(show: Callable[[], str | Iterator[str]]) -> MemoryFile:
+        return MemoryFile(process, _READABLE, show, None)
+
     return Directory(
         {
             "status": text(lambda: status_text(machine, process)),
             "comm": text(lambda: f"{comm_of(process)}\n", 0o644, _rename),
             "statm": text(lambda: statm_text(process)),
-            "maps": text(lambda: maps_text(process)),
-            "smaps": text(lambda: smaps_text(machine, process)),
-            "smaps_rollup": text(lambda: smaps_rollup_text(machine, process)),
+            "maps": memory(lambda: maps_text(process)),
+            "smaps": memory(lambda: smaps_text(machine, process)),
+            "smaps_rollup": memory(lambda: smaps_rollup_text(machine, process)),
             "pagemap": PagemapFile(machine, process),
         },
         mode=0o555,
@@ -59,6 +62,15 @@ class ProcessFile(TextFile):
 
     def open(self, request: Request, flags: int) -> OpenFile:
         return _OpenProcessFile(self)
+
+
+class MemoryFile(ProcessFile):
+    """Everybody may see its mode, but only some may open it: proc_maps_open(), mm_access()."""
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        if not request.may_trace:
+            raise refuse(errno.EACCES)
+        return super().open(request, flags)
 
 
 class _OpenProcessFile(OpenText):
