@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.fuzz.generator import INSTANCES
@@ -29,9 +28,6 @@ _Some = list[Request]
 
 _ROUNDS = 6
 """Triggers go one after the other: some hold others."""
-
-_SORT_MODIFIER = re.compile(rb"(?<=\w)\.(?!(?:a|de)scending)\w+(?:=\d+)?")
-"""A histogram shows how its sort fields are written, and does not take that back."""
 
 _READ_ERRORS = frozenset({"EINVAL", "EPERM", "EACCES", "EBUSY", "EAGAIN", "ELOOP", "EISDIR"})
 """Not readable, being read by another, nothing to be had without waiting, a link, a folder."""
@@ -80,7 +76,7 @@ def play(
         for number, request in enumerate(requests):  # noqa: B007
             player.ask(request)
         number = len(requests)
-        check_alive(target)
+        check_alive(target, player.triggers)
         player.check_log()
     except _Failed as failed:
         return Failure(failed.kind, str(failed), number)
@@ -103,6 +99,9 @@ class _Player:
         self._state: dict[str, str] | None = None
         """As it was after the last request; None when it may have changed since."""
 
+        self.triggers: dict[str, set[bytes]] = {}
+        """What was written to each trigger file."""
+
     def ask(self, request: Request) -> None:
         if request.operation == "open" and request.slot in self._open.of_slot:
             self.ask(Request("close", slot=request.slot))  # which may change things by itself
@@ -116,6 +115,8 @@ class _Player:
         if answer.status == OK:
             if changing:
                 self._state = None
+            if kind_of(path) == "trigger" and request.data:
+                self.triggers.setdefault(path, set()).add(request.data)
         else:
             self._check_refusal(request, path, answer)
         self.check_log()
@@ -152,15 +153,18 @@ class _Player:
 # -- afterwards ----------------------------------------------------------------------------
 
 
-def check_alive(target: Target) -> None:
-    """All files can be read; triggers, instances and synthetic events can be taken away."""
+def check_alive(target: Target, written: Mapping[str, set[bytes]]) -> None:
+    """All files can be read; triggers, instances and synthetic events can be taken away.
+
+    written: commands that were written to the trigger files.
+    """
     for slot in SLOTS:
         target.perform(Request("close", slot=slot))
     for path in _files(target, ""):
         status = read_file(target, path).status
         if status not in _READ_ERRORS | {OK}:
             raise _Failed(f"afterwards: read of {kind_of(path)}", f"reading {path}: {status}")
-    _remove_triggers(target)
+    _remove_triggers(target, written)
     for name in names_in(target, INSTANCES):
         _expect(target.perform(Request("rmdir", f"{INSTANCES}/{name}")), f"rmdir {name}")
     for text in (b"0", b"\n"):
@@ -178,7 +182,7 @@ def _files(target: Target, path: str) -> list[str]:
     return found
 
 
-def _remove_triggers(target: Target) -> None:
+def _remove_triggers(target: Target, written: Mapping[str, set[bytes]]) -> None:
     folders = [TRACING, *(f"{INSTANCES}/{name}" for name in names_in(target, INSTANCES))]
     paths = [
         f"{folder}/events/{system}/{event}"
@@ -187,7 +191,7 @@ def _remove_triggers(target: Target) -> None:
         for event in names_in(target, f"{folder}/events/{system}")
     ]
     for _ in range(_ROUNDS):
-        left = [path for path in paths if _removed_one_by_one(target, f"{path}/trigger")]
+        left = [path for path in paths if _removed_one_by_one(target, f"{path}/trigger", written)]
         if not left:
             break
     else:
@@ -197,16 +201,14 @@ def _remove_triggers(target: Target) -> None:
             raise _Failed("afterwards: soft mode", f"{path} is still in soft mode")
 
 
-def _removed_one_by_one(target: Target, path: str) -> bool:
-    """Whether there were triggers; each was written back with ``!``."""
-    lines = [line for line in read_file(target, path).data.split(b"\n") if line[:1] not in b"#"]
-    for line in lines:
-        command = line.rpartition(b" [")[0] or line
-        made_of, sort, rest = command.partition(b":sort=")
-        fields, colon, rest = rest.partition(b":")
-        write_file(
-            target, path, b"!" + made_of + sort + _SORT_MODIFIER.sub(b"", fields) + colon + rest
-        )
+def _removed_one_by_one(target: Target, path: str, written: Mapping[str, set[bytes]]) -> bool:
+    """Whether there were triggers: each is taken away as it is shown, and as it was written, for
+    some histograms are shown in words that no kernel takes back.
+    """
+    shown = read_file(target, path).data.split(b"\n")
+    lines = [line.rpartition(b" [")[0] or line for line in shown if line[:1] not in b"#"]
+    for line in {*lines, *(written.get(path, ()) if lines else ())}:
+        write_file(target, path, b"!" + line)
     return bool(lines)
 
 
