@@ -80,8 +80,8 @@ class Mount:
 def mounts() -> list[Mount]:
     """All mounts, in the order in which they were made."""
     found = []
-    for line in os.fsdecode(Path("/proc/self/mounts").read_bytes()).splitlines():
-        source, folder, type_ = (_unescaped(word) for word in line.split(" ")[:3])
+    for line in Path("/proc/self/mounts").read_bytes().split(b"\n")[:-1]:
+        source, folder, type_ = (_unescaped(os.fsdecode(word)) for word in line.split(b" ")[:3])
         found.append(Mount(source, folder, type_))
     return found
 
