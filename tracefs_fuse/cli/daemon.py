@@ -8,6 +8,7 @@ import select
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tracefs_fuse.cli.lab import LabOptions, build_lab
@@ -34,18 +35,26 @@ def serve_here(made_of: LabOptions, folder: Path, started: Callable[[str], None]
     return _serve(made_of, folder, started)
 
 
-def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = False) -> str:
+def serve_in_background(
+    made_of: LabOptions,
+    folder: Path,
+    *,
+    until: int | None = None,
+    for_all: bool = False,
+    given_up: Callable[[], None] = lambda: None,
+) -> str:
     """Serve a lab from a process of its own; returns once the lab answers, with what there is to
     say of its workload.
 
-    for_me: the lab ends with this process, whatever that has become by then.  It is in a mount
-    namespace of our own, where other users may look into it.
+    until: the lab ends with this process, whatever that has become by then.
+    for_all: other users may look into it.
+    given_up: done by the other process when this one ends before the lab answers.
     Raises Problem when the lab does not start: until it answers, whatever the other process and
     libfuse complain about comes here.
     """
-    news, tell = os.pipe()
     log = _open_log()
-    me = os.pidfd_open(os.getpid()) if for_me else None
+    watched = os.pidfd_open(until) if until is not None else None
+    news, tell = os.pipe()
     if (child := os.fork()) == 0:
         if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
             os._exit(0)
@@ -54,13 +63,16 @@ def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = Fal
             os.setsid()
             os.chdir("/")
             null = os.open(os.devnull, os.O_RDWR)
-            _redirect({0: null, 1: null, 2: tell}, closing=[news, tell, null])
+            _redirect({0: null, 1: null, 2: tell})
+            _close_all_but(0, 1, 2, log, watched)
             logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
-            if me is not None:
-                threading.Thread(target=_end_with, args=(me,), daemon=True).start()
+            if watched is not None:
+                threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
             status = _serve(
-                made_of, folder, lambda remark: _tell_ready(log, remark), for_all=for_me
+                made_of, folder, lambda remark: _tell_ready(log, remark), for_all=for_all
             )
+        except BrokenPipeError:
+            given_up()
         except Problem as problem:
             os.write(2, f"{problem}\n".encode())
         except Exception:
@@ -68,7 +80,7 @@ def serve_in_background(made_of: LabOptions, folder: Path, *, for_me: bool = Fal
         finally:
             os._exit(status)
     os.waitpid(child, 0)
-    for descriptor in (tell, log, me):
+    for descriptor in (tell, log, watched):
         if descriptor is not None:
             os.close(descriptor)
     with os.fdopen(news, "rb") as stream:
@@ -86,10 +98,15 @@ def _serve(
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
     lab = build_lab(made_of)
+    faults = []
 
     def begin() -> None:
         lab.pace.start()
-        started(lab.machine.remark)
+        try:
+            started(lab.machine.remark)
+        except OSError as fault:  # nobody is there to be told
+            faults.append(fault)
+            _end()
 
     operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     try:
@@ -99,6 +116,8 @@ def _serve(
         raise Problem(f"{folder} could not be mounted") from None
     finally:
         lab.pace.stop()
+    if faults:
+        raise faults[0]
     return 0
 
 
@@ -109,10 +128,16 @@ def _detach(folder: Path) -> None:
 
 
 def _end_with(process: int) -> None:
-    """End the lab as a signal would once a process is gone, of which there is a descriptor."""
+    """End the lab once a process is gone, of which there is a descriptor."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # the main thread's to take
     poll = select.poll()
     poll.register(process, select.POLLIN)
     poll.poll()
+    _end()
+
+
+def _end() -> None:
+    """End the lab as a signal would."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
@@ -133,8 +158,14 @@ def _open_log() -> int:
         ) from None
 
 
-def _redirect(targets: dict[int, int], closing: list[int]) -> None:
+def _redirect(targets: dict[int, int]) -> None:
     for target, source in targets.items():
         os.dup2(source, target)
-    for descriptor in closing:
-        os.close(descriptor)
+
+
+def _close_all_but(*kept: int | None) -> None:
+    """Close files of the starting process, some of which its caller may wait to see closed."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            with suppress(OSError):  # of the listing itself
+                os.close(int(name))

@@ -6,8 +6,6 @@ import os
 import shutil
 from pathlib import Path
 
-from tracefs_fuse.cli.mounts import Mount, mount_at
-
 _DEVICE = Path("/dev/fuse")
 
 
@@ -36,27 +34,3 @@ def check_machine(*, privately: bool = False) -> None:
         and not (shutil.which("fusermount") or shutil.which("fusermount3"))
     ):
         raise Problem("fusermount is missing; install it: sudo apt install fuse3")
-
-
-def check_mount_point(folder: Path) -> Mount | None:
-    """Make the folder if it is missing; returns the lab that is already there, if any.
-
-    Raises Problem when nothing can be mounted on it.
-    """
-    mount = mount_at(folder)
-    if mount is not None:
-        if not mount.is_ours:
-            raise Problem(f"{folder} is a mount of {mount.type} already; choose another folder")
-        if mount.is_alive:
-            return mount
-        mount.detach()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(folder.iterdir())
-    except (FileExistsError, NotADirectoryError):
-        raise Problem(f"{folder} is not a folder; choose another one") from None
-    except OSError as error:
-        raise Problem(f"{folder}: {error.strerror}; choose another folder") from None
-    if occupied:
-        raise Problem(f"{folder} is not empty; choose an empty or a new folder")
-    return None

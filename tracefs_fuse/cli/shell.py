@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     made_of = lab_options(options)
     namespace.enter()
     _stage()
-    remark = serve_in_background(made_of, _STAGE / "lab", for_me=True)
+    remark = serve_in_background(made_of, _STAGE / "lab", until=os.getpid(), for_all=True)
     namespace.leave_mounts()  # so that the lab never asks itself for the machine's files
     for path in _SHOWN:
         _show(path)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tracefs_fuse.cli.mount_point import end_lab
 from tracefs_fuse.cli.mounts import mount_at
 from tracefs_fuse.cli.problems import Problem
 
@@ -26,6 +27,5 @@ def run(options: argparse.Namespace) -> int:
     mount = mount_at(folder)
     if mount is None or not mount.is_ours:
         raise Problem(f"no lab is mounted on {folder}; see: grep tracefs-fuse /proc/mounts")
-    if not mount.end():
-        raise Problem(f"{folder} can't be unmounted by this user; try: sudo umount -l {folder}")
+    end_lab(mount, folder)
     return 0
