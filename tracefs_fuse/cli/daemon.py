@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.cli.mounts import mount_at, source_of
-from tracefs_fuse.cli.problems import Problem
+from tracefs_fuse.cli.problems import Problem, in_words
 
 _READY = b"ready\n"
 _LOG = "tracefs-fuse/log"
@@ -56,8 +56,6 @@ def serve_in_background(
     watched = os.pidfd_open(until) if until is not None else None
     news, tell = os.pipe()
     if (child := os.fork()) == 0:
-        if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
-            os._exit(0)
         status = 1
         try:
             os.setsid()
@@ -65,6 +63,8 @@ def serve_in_background(
             null = os.open(os.devnull, os.O_RDWR)
             _redirect({0: null, 1: null, 2: tell})
             _close_all_but(0, 1, 2, log, watched)
+            if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
+                os._exit(0)
             logging.basicConfig(format=_LOG_FORMAT, stream=os.fdopen(log, "w", buffering=1))
             if watched is not None:
                 threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
@@ -74,7 +74,9 @@ def serve_in_background(
         except BrokenPipeError:
             given_up()
         except Problem as problem:
-            os.write(2, f"{problem}\n".encode())
+            os.write(2, os.fsencode(f"{problem}\n"))
+        except OSError as error:
+            os.write(2, os.fsencode(f"{in_words(error)}\n"))
         except Exception:
             logging.getLogger(__name__).exception("the lab on %s ended", folder)
         finally:
@@ -86,7 +88,7 @@ def serve_in_background(
     with os.fdopen(news, "rb") as stream:
         said = stream.read()
     if not said.endswith(_READY):
-        faults = said.decode(errors="replace").split("\n")
+        faults = os.fsdecode(said).split("\n")
         fault = ": ".join(reversed([line for line in faults if line]))
         raise Problem(fault or f"the lab did not start; see {log_file()}")
     return said.removesuffix(_READY).decode(errors="replace")
@@ -97,14 +99,15 @@ def _serve(
 ) -> int:
     from tracefs_fuse.fuse_adapter import LabOperations, serve
 
+    threading.excepthook = _end_for_fault
     lab = build_lab(made_of)
     faults = []
 
     def begin() -> None:
-        lab.pace.start()
         try:
+            lab.pace.start()
             started(lab.machine.remark)
-        except OSError as fault:  # nobody is there to be told
+        except Exception as fault:  # no room for a thread, nobody there to be told
             faults.append(fault)
             _end()
 
@@ -113,6 +116,7 @@ def _serve(
         source = source_of(os.getpid())
         serve(operations, str(folder), source, lambda: _detach(folder), for_all=for_all)
     except RuntimeError:
+        _detach(folder)
         raise Problem(f"{folder} could not be mounted") from None
     finally:
         lab.pace.stop()
@@ -133,6 +137,13 @@ def _end_with(process: int) -> None:
     poll = select.poll()
     poll.register(process, select.POLLIN)
     poll.poll()
+    _end()
+
+
+def _end_for_fault(fault: threading.ExceptHookArgs) -> None:
+    """End the lab, whose readers would wait for ever for the thread that had a fault."""
+    assert fault.exc_value is not None
+    logging.getLogger(__name__).error("the lab ends", exc_info=fault.exc_value)
     _end()
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from tracefs_fuse.cli import mount, results, scene, shell, unmount, workloads
-from tracefs_fuse.cli.problems import Problem
+from tracefs_fuse.cli.problems import Problem, in_words
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         _let_go_of_output()
-        return _fail(": ".join(filter(None, [error.filename, error.strerror])) or repr(error))
+        return _fail(in_words(error))
 
 
 def _run(arguments: list[str] | None) -> int:

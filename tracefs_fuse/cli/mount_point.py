@@ -36,7 +36,10 @@ class MountPoint:
                 self._made.append(path)
 
     def give_up(self) -> None:
-        """Remove what was made: nothing is mounted after all."""
+        """Remove what was made, and the mount that a lab left which died while it was starting."""
+        lab = mount_at(self.folder)
+        if lab is not None and lab.is_ours and not lab.is_alive:
+            lab.detach()
         while self._made:
             with suppress(OSError):
                 self._made.pop().rmdir()

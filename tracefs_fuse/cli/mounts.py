@@ -72,7 +72,9 @@ class Mount:
             namespace.detach(Path(self.folder))
             return
         fusermount = shutil.which("fusermount3") or shutil.which("fusermount")
-        if fusermount:
+        if fusermount is None:
+            return
+        with contextlib.suppress(OSError):
             subprocess.run([fusermount, "-uz", self.folder], check=False, capture_output=True)
 
     def end(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -9,8 +10,21 @@ from pathlib import Path
 _DEVICE = Path("/dev/fuse")
 
 
+_CHOICE = "FUSE_LIBRARY_PATH"
+_LIBFUSE = "libfuse.so.2"
+_LIMITS = {errno.EAGAIN: "u", errno.EMFILE: "n", errno.ENOMEM: "v"}
+"""Of ulimit(1), what may be too low."""
+
+
 class Problem(Exception):
     """Something that the user must put right; the text is one line and says how."""
+
+
+def in_words(error: OSError) -> str:
+    """What was refused by the machine, in one line."""
+    words = ": ".join(filter(None, [error.filename, error.strerror])) or repr(error)
+    limit = _LIMITS.get(error.errno or 0)
+    return f"{words}; see ulimit -{limit}" if limit else words
 
 
 def check_machine(*, privately: bool = False) -> None:
@@ -18,12 +32,7 @@ def check_machine(*, privately: bool = False) -> None:
 
     privately: the mount is to be made in a namespace where this process is root.
     """
-    try:
-        import fuse  # noqa: F401  (loads libfuse)
-    except OSError:
-        raise Problem(
-            "libfuse.so.2 is missing; install it: apt install libfuse2 (libfuse2t64 on new Ubuntu)"
-        ) from None
+    _load_libfuse()
     if not _DEVICE.exists():
         raise Problem("/dev/fuse is missing; load the kernel's module: sudo modprobe fuse")
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
@@ -34,3 +43,17 @@ def check_machine(*, privately: bool = False) -> None:
         and not (shutil.which("fusermount") or shutil.which("fusermount3"))
     ):
         raise Problem("fusermount is missing; install it: sudo apt install fuse3")
+
+
+def _load_libfuse() -> None:
+    """Have fusepy load libfuse: by its name, while its own search asks other programs."""
+    own_choice = os.environ.get(_CHOICE)
+    os.environ[_CHOICE] = own_choice or _LIBFUSE
+    try:
+        import fuse  # noqa: F401
+    except OSError as error:
+        install = "install it: apt install libfuse2 (libfuse2t64 on new Ubuntu)"
+        raise Problem(f"libfuse can't be loaded ({error}); {install}") from None
+    finally:
+        if own_choice is None:
+            del os.environ[_CHOICE]
