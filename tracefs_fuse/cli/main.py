@@ -10,7 +10,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from tracefs_fuse.cli import mount, results, scene, shell, unmount, workloads
 from tracefs_fuse.cli.problems import Problem, in_words
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
@@ -42,6 +41,9 @@ def _run(arguments: list[str] | None) -> int:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C needs no traceback
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how children end
+    # Loading them takes a moment, in which Ctrl-C may come.
+    from tracefs_fuse.cli import mount, results, scene, shell, unmount, workloads
+
     parser = _Parser(
         prog="tracefs-fuse",
         description=_DESCRIPTION,
