@@ -9,7 +9,7 @@ from typing import Any
 
 from tracefs_fuse.cli.daemon import log_file, serve_here, serve_in_background
 from tracefs_fuse.cli.lab_options import add_lab_options, lab_options, life_of
-from tracefs_fuse.cli.mount_point import mount_point
+from tracefs_fuse.cli.mount_point import folder_named, mount_point
 from tracefs_fuse.cli.mounts import lab_of_this_shell
 from tracefs_fuse.cli.problems import check_machine
 
@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
         f"background; errors of the lab itself are written to {log_file()}.",
         epilog="example: tracefs-fuse mount --kernel 7.3 --workload idle /tmp/lab",
     )
-    parser.add_argument("folder", metavar="DIR", type=_folder, help="where to mount the lab")
+    parser.add_argument("folder", metavar="DIR", type=folder_named, help="where to mount the lab")
     add_lab_options(parser)
     parser.add_argument("--foreground", action="store_true", help="serve until Ctrl-C")
     parser.set_defaults(run=run)
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     check_machine()
     made_of = lab_options(options)
-    folder: Path = options.folder.absolute()
+    folder: Path = options.folder
     with mount_point(folder) as place:
         if place.lab is not None:
             print(f"The lab is already on {folder} (process {place.lab.daemon}).")
@@ -66,9 +66,3 @@ def run(options: argparse.Namespace) -> int:
     folder.stat()
     print(invitation + (_SHELLS if shells is not None else "") + remark, end="")
     return 0
-
-
-def _folder(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("must not be empty")
-    return Path(text)

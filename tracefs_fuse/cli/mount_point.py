@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import shlex
@@ -11,6 +12,16 @@ from pathlib import Path
 
 from tracefs_fuse.cli.mounts import Mount, lab_around, mount_at
 from tracefs_fuse.cli.problems import Problem
+
+
+def folder_named(text: str) -> Path:
+    """A folder of the command line."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    try:
+        return Path(text).absolute()
+    except FileNotFoundError:
+        raise Problem("the current folder is gone; go to another one: cd") from None
 
 
 class MountPoint:
