@@ -44,9 +44,7 @@ def nothing_left(machine_can_mount: None, tmp_path: Path) -> Iterator[None]:
         wait_until(lambda: not processes_of(tmp_path))
         assert labs_in(tmp_path) == []
     finally:
-        for process in processes_of(tmp_path):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        send(signal.SIGKILL, processes_of(tmp_path))
         for folder in labs_in(tmp_path):
             subprocess.run([*UNMOUNT, folder], cwd=ROOT, check=False)
 
@@ -84,7 +82,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 def test_odd_names(tmp_path: Path, name: bytes) -> None:
     folder = tmp_path / os.fsdecode(name)
     strict = ["env", "PYTHONIOENCODING=utf-8:strict"]
-    within = ["env", "-C", tmp_path, f"PYTHONPATH={ROOT}"]
+    within = ["env", "-C", str(tmp_path), f"PYTHONPATH={ROOT}"]
     done = run(*within, *strict, *MOUNT, "--", name)
     assert (done.returncode, done.stderr) == (0, "")
     (go,) = re.findall(r"^  (cd .*?/tracing'?)/events", done.stdout, re.M | re.S)
@@ -324,17 +322,49 @@ def test_daemon_that_hangs(mount_lab: MountLab) -> None:
     assert list(lab.iterdir()) == []
 
 
+def starting(folder: Path, test: Path) -> subprocess.Popen[bytes]:
+    """A command that waits for its lab, which is stopped before it has mounted."""
+    while True:
+        command = ["env", "--default-signal=INT", *MOUNT, str(folder)]
+        starter = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        stopped: set[int] = set()
+        wait_until(lambda: len(processes_of(test)) > 1)
+        while running := processes_of(test) - stopped - {starter.pid}:
+            send(signal.SIGSTOP, running)
+            stopped |= running
+        if mount_at(folder) is None:
+            return starter
+        send(signal.SIGCONT, stopped)
+        starter.communicate()
+        run(*UNMOUNT, folder)
+        folder.rmdir()
+        folder.parent.rmdir()
+
+
+def send(what: signal.Signals, processes: set[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, what)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda how: how.name)
 def test_mount_that_is_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     folder = tmp_path / "new/lab"
-    starter = subprocess.Popen(
-        ["env", "--default-signal=INT", *MOUNT, folder], cwd=ROOT, stdout=subprocess.PIPE
-    )
-    wait_until(lambda: len(processes_of(tmp_path)) > 1)  # the lab starts
+    starter = starting(folder, tmp_path)
     starter.send_signal(how)
+    assert starter.wait(PATIENCE) == -how
+    send(signal.SIGCONT, processes_of(tmp_path))
     assert starter.communicate(timeout=PATIENCE)[0] == b""
-    assert starter.returncode == -how
     wait_until(lambda: not processes_of(tmp_path))
+    assert not folder.parent.exists()
+
+
+def test_daemon_that_dies_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "new/lab"
+    starter = starting(folder, tmp_path)
+    send(signal.SIGKILL, processes_of(tmp_path) - {starter.pid})
+    starter.communicate(timeout=PATIENCE)
+    assert starter.returncode == 1
     assert not folder.parent.exists()
 
 
