@@ -164,7 +164,7 @@ def test_inside_a_lab(mount_lab: MountLab, tmp_path: Path, dead: bool) -> None:
 
 
 @needs_root
-def test_lab_of_another_user(tmp_path: Path) -> None:
+def test_what_is_another_users(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as above:
         Path(above).chmod(0o755)
         lab = Path(above, "lab")
@@ -174,6 +174,8 @@ def test_lab_of_another_user(tmp_path: Path) -> None:
             assert refused(run(*user, *MOUNT, lab)).endswith(
                 "is another user's lab; choose another folder"
             )
+            not_theirs = refused(run(*user, *MOUNT, Path(above, "new")))
+            assert not_theirs.endswith("Permission denied; choose another folder")
             by_hand = f"try: sudo umount -l {lab}"
             assert refused(run(*user, *UNMOUNT, lab)).endswith(by_hand)
         finally:
@@ -187,7 +189,7 @@ EMPTY_DEV = "mount -t tmpfs tmpfs /dev"
 MACHINES = {
     EMPTY_DEV: "/dev/null: No such file or directory",
     f"{EMPTY_DEV}; mknod /dev/null c 1 3": "/dev/fuse is missing; load the kernel's module: ",
-    "mount --bind /dev/null /dev/fuse": "fuse: mount failed: Invalid argument",
+    "mount --bind /dev/null /dev/fuse": "Invalid argument; is /dev/fuse what it should be?",
     f"PATH=$PATH:/sbin; mount --bind /dev/null {LIBFUSE}": "install it: apt install libfuse2 ",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.cli.mounts import mount_at, source_of
-from tracefs_fuse.cli.problems import Problem, in_words
+from tracefs_fuse.cli.problems import Problem, advised, in_words
 
 _READY = b"ready\n"
 _LOG = "tracefs-fuse/log"
@@ -90,7 +90,7 @@ def serve_in_background(
     if not said.endswith(_READY):
         faults = os.fsdecode(said).split("\n")
         fault = ": ".join(reversed([line for line in faults if line]))
-        raise Problem(fault or f"the lab did not start; see {log_file()}")
+        raise Problem(advised(fault) or f"the lab did not start; see {log_file()}")
     return said.removesuffix(_READY).decode(errors="replace")
 
 

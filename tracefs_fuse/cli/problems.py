@@ -15,6 +15,15 @@ _LIBFUSE = "libfuse.so.2"
 _LIMITS = {errno.EAGAIN: "u", errno.EMFILE: "n", errno.ENOMEM: "v"}
 """Of ulimit(1), what may be too low."""
 
+_SHELL = "or try: mount.sh --shell"
+_ADVICE = {
+    "could not determine username": f"be a user that has a name, {_SHELL}",
+    "no write access": "choose another folder",
+    "Operation not permitted": f"give the container --cap-add SYS_ADMIN, {_SHELL}",
+    "Invalid argument": "is /dev/fuse what it should be?",
+}
+"""By what is said when a lab can't be mounted."""
+
 
 class Problem(Exception):
     """Something that the user must put right; the text is one line and says how."""
@@ -25,6 +34,13 @@ def in_words(error: OSError) -> str:
     words = ": ".join(filter(None, [error.filename, error.strerror])) or repr(error)
     limit = _LIMITS.get(error.errno or 0)
     return f"{words}; see ulimit -{limit}" if limit else words
+
+
+def advised(fault: str) -> str:
+    """What libfuse or fusermount says, with what to do about it."""
+    return next(
+        (f"{fault}; {advice}" for words, advice in _ADVICE.items() if words in fault), fault
+    )
 
 
 def check_machine(*, privately: bool = False) -> None:
