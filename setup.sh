@@ -52,7 +52,7 @@ set_up() {
     is_set_up && return
     if has flock; then
         exec 9<"$top"
-        flock -n 9 || { echo "waiting for another set-up of $top" >&2 && flock 9; }
+        flock -n 9 || { echo "waiting for another set-up of $top" >&2 && flock 9; } || true
     fi
     is_set_up || install_all "$@"
     exec 9<&-

@@ -41,7 +41,6 @@ class Mount:
     source: str
     folder: str
     type: str
-    options: str
 
     @property
     def is_ours(self) -> bool:
@@ -49,8 +48,12 @@ class Mount:
 
     @property
     def is_mine(self) -> bool:
-        """This process's user mounted it, and may look into it."""
-        return f"user_id={os.getuid()}" in self.options.split(",")
+        """The daemon runs for the user of this process."""
+        try:
+            status = Path(f"/proc/{self.daemon}/status").read_text()
+        except OSError:
+            return False
+        return f"\nUid:\t{os.getuid()}\t" in status
 
     @property
     def daemon(self) -> int:
@@ -81,7 +84,7 @@ class Mount:
         """Have the daemon unmount and end, or detach what it left; says whether it is gone."""
         if self._tell(signal.SIGTERM):
             limit = time.monotonic() + _PATIENCE
-            while (self.is_alive or self._is_mounted()) and time.monotonic() < limit:
+            while self.is_alive and time.monotonic() < limit:
                 time.sleep(_TURN)
         if self._is_mounted():
             self.detach()
@@ -104,7 +107,7 @@ def mounts() -> list[Mount]:
     """All mounts, in the order in which they were made."""
     found = []
     for line in Path("/proc/self/mounts").read_bytes().split(b"\n")[:-1]:
-        words = line.split(b" ")[:4]
+        words = line.split(b" ")[:3]
         found.append(Mount(*(_unescaped(os.fsdecode(word)) for word in words)))
     return found
 
