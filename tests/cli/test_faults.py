@@ -110,17 +110,11 @@ def file_with_a_newline(folder: Path) -> Path:
     return folder / "a\nfile"
 
 
-def occupied(folder: Path) -> Path:
-    (folder / "something").touch()
-    return folder
-
-
 PLACES: dict[Callable[[Path], Path], str] = {
     dangling: "No such file or directory; choose another folder",
     below_a_loop: "Too many levels of symbolic links; choose another folder",
     too_long: "File name too long; choose another folder",
     file_with_a_newline: "is not a folder; choose another one",
-    occupied: "is not empty; choose an empty or a new folder",
 }
 
 
@@ -217,7 +211,7 @@ def test_few_open_files(tmp_path: Path) -> None:
 @needs_root
 def test_few_processes(tmp_path: Path) -> None:
     user = as_user(tmp_path / "home")
-    for most in (2, 4, 6):
+    for most in (3, 6):
         few = ["bash", "-c", f'ulimit -u {most}; exec "$@"', "bash"]
         refused(run(*user, *few, *SHELL, "true"))
 
@@ -298,7 +292,9 @@ def blocked_at(file: Path, how: str) -> subprocess.Popen[bytes]:
 ENDS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
-@pytest.mark.parametrize("how", ENDS, ids=lambda how: how.name)
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name
+)
 def test_daemon_that_ends(mount_lab: MountLab, how: signal.Signals) -> None:
     lab = mount_lab(*IDLE)
     daemon = lab_at(lab)
@@ -462,7 +458,7 @@ def test_set_up_that_is_interrupted(
     fresh: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
 ) -> None:
     log = fresh / "log"
-    monkeypatch.setenv("SLOW", "2" if how == signal.SIGKILL else "60")
+    monkeypatch.setenv("SLOW", "1" if how == signal.SIGKILL else "60")
     script = subprocess.Popen(
         ["env", "--default-signal=INT", fresh / "mount.sh", "DIR"], stderr=subprocess.PIPE
     )
