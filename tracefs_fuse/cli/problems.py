@@ -1,4 +1,4 @@
-"""What can be wrong with a machine or a mount point, and what to do about it."""
+"""What can be wrong with a machine, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 _DEVICE = Path("/dev/fuse")
-
-
-_CHOICE = "FUSE_LIBRARY_PATH"
 _LIBFUSE = "libfuse.so.2"
+_CHOICE = "FUSE_LIBRARY_PATH"
+"""A variable by which fusepy is told what to load."""
+
 _LIMITS = {errno.EAGAIN: "u", errno.EMFILE: "n", errno.ENOMEM: "v"}
 """Of ulimit(1), what may be too low."""
 
