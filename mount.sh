@@ -1,7 +1,7 @@
 #!/bin/sh
 # Mounts the lab, after setting up what it needs.
 set -eu
-top=$(cd "$(dirname "$0")" && pwd)
+top=$(dirname -- "$(readlink -f -- "$0")")
 
 usage() {
     cat <<'END'

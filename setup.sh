@@ -3,6 +3,7 @@
 # Nothing is done again while setup.cfg stays as it is.
 
 venv=$top/.venv
+unfinished=$venv/unfinished
 
 fail() {
     echo "${0##*/}: $*" >&2
@@ -35,34 +36,73 @@ find_python() {
 
 has() { command -v "$1" >/dev/null; }
 
-# set_up [EXTRA]: the extra is one of setup.cfg.
+# state: what the environment is made for; another tree, setup.cfg or Python needs it anew.
+state() {
+    version=$("$venv/bin/python" -ISc 'import sys; print(*sys.version_info[:2])' 2>/dev/null) &&
+        echo "$top $(cksum <"$top/setup.cfg") $version"
+}
+
+is_set_up() {
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(state)" ]
+}
+
+# set_up [EXTRA]: the extra is one of setup.cfg. Who comes second waits for who came first.
 set_up() {
     stamp=$venv/set-up-${1:-lab}
-    wanted="$top $(cksum <"$top/setup.cfg")"
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then return; fi
+    is_set_up && return
+    if has flock; then
+        exec 9<"$top"
+        flock -n 9 || { echo "waiting for another set-up of $top" >&2 && flock 9; } || true
+    fi
+    is_set_up || install_all "$@"
+    exec 9<&-
+}
 
-    has python3 || debian python3 python3-venv
-    find_python || fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"
-    set -- "$@" --
+install_all() {
+    extra=${1:+[$1]}
+    find_python || has python3 || debian python3 python3-venv
+    find_python ||
+        fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"
+    set --
     "$python" -c 'import ctypes; ctypes.CDLL("libfuse.so.2")' 2>/dev/null ||
         set -- "$@" "$(libfuse_package)"
     has fusermount3 || has fusermount || set -- "$@" fuse3
-    [ -x "$venv/bin/pip" ] || "$python" -c 'import ensurepip' 2>/dev/null ||
-        set -- "$@" python3-venv
-    extra=
-    if [ "$1" != -- ]; then
-        extra=[$1]
-        shift
-    fi
-    shift
+    has_pip || "$python" -c 'import ensurepip' 2>/dev/null || set -- "$@" python3-venv
     [ $# = 0 ] || debian "$@"
 
-    if [ ! -x "$venv/bin/pip" ]; then
-        echo "making $venv" >&2
-        "$python" -m venv "$venv" || fail "could not make $venv; remove it and try again"
-    fi
+    has_pip || make_venv || fail "could not make $venv; see above"
     echo "installing Python packages" >&2
-    "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$top$extra" ||
+    until_told "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$top$extra" ||
         fail "pip could not install the Python packages; see above"
-    echo "$wanted" >"$stamp"
+    rm -rf "$venv/tmp"
+    state >"$stamp" || fail "$stamp can't be written; see above"
+}
+
+has_pip() { [ ! -e "$unfinished" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; }
+
+# What an interrupted run left, or one of a Python that is gone, is removed first; the mark goes last.
+make_venv() {
+    echo "making $venv" >&2
+    mkdir -p "$venv" || return
+    if [ -e "$unfinished" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+        find "$venv" -mindepth 1 -maxdepth 1 ! -path "$unfinished" -exec rm -rf {} + || return
+    fi
+    : >"$unfinished" && until_told "$python" -m venv "$venv" && rm "$unfinished"
+}
+
+# until_told COMMAND...: signals that end this script end the command, which says nothing of it and
+# leaves files only in the environment.
+until_told() {
+    mkdir -p "$venv/tmp" || return
+    group=
+    if has setsid; then
+        group=-
+        set -- setsid "$@"
+    fi
+    TMPDIR=$venv/tmp "$@" </dev/null &
+    for signal in HUP INT TERM; do
+        # shellcheck disable=SC2064  # the process is known now
+        trap "kill -- $group$!; trap - $signal; kill -$signal $$" "$signal"
+    done
+    wait $! && trap - HUP INT TERM
 }

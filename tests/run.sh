@@ -3,7 +3,7 @@
 #
 # example: tests/run.sh tests/tracing
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 . "$top/setup.sh"
 set_up test
 

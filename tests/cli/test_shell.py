@@ -9,14 +9,14 @@ import select
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.as_user import as_user
 from tests.conftest import ROOT, TRACEFS_FUSE
+from tests.leftovers import PATIENCE, processes_of, wait_until
 
 SHELL = [*TRACEFS_FUSE, "shell", "--workload", "idle", "--cpus", "3"]
 TRACING = "/sys/kernel/tracing"
@@ -32,32 +32,11 @@ SHOWN = (
     "/proc/vmstat",
 )
 FUSE_MAGIC = "65735546"
-PATIENCE = 20.0
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to prepare a machine")
 needs_trace_cmd = pytest.mark.skipif(
     not shutil.which("trace-cmd"), reason="trace-cmd is missing; apt install trace-cmd"
 )
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.01)
-
-
-def processes_of(test: Path) -> set[int]:
-    """Processes that know of a test's folder by their environment."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environment = (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if os.fsencode(test) in environment and process.name != str(os.getpid()):
-            found.add(int(process.name))
-    return found
 
 
 @pytest.fixture(autouse=True)

@@ -8,13 +8,14 @@ import select
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.cli.log import LogOptions, log_file, open_log, write_log
 from tracefs_fuse.cli.mounts import mount_at, source_of
-from tracefs_fuse.cli.problems import Problem
+from tracefs_fuse.cli.problems import Problem, advised, in_words
 
 _READY = b"ready\n"
 _STANDARD_ERRORS = 2
@@ -42,47 +43,59 @@ def serve_here(made_of: LabOptions, service: Service, started: Callable[[str], N
     return _serve(made_of, service, started)
 
 
-def serve_in_background(made_of: LabOptions, service: Service, *, for_me: bool = False) -> str:
+def serve_in_background(
+    made_of: LabOptions,
+    service: Service,
+    *,
+    until: int | None = None,
+    given_up: Callable[[], None] = lambda: None,
+) -> str:
     """Serve a lab from a process of its own; returns once the lab answers, with what there is to
     say of its workload.
 
-    for_me: the lab ends with this process, whatever that has become by then.
+    until: the lab ends with this process, whatever that has become by then.
+    given_up: done by the other process when this one ends before the lab answers.
     Raises Problem when the lab does not start: until it answers, whatever the other process and
     libfuse complain about comes here.
     """
-    news, tell = os.pipe()
     log_path = service.log.file or log_file()
     log = open_log(log_path)
-    me = os.pidfd_open(os.getpid()) if for_me else None
+    watched = os.pidfd_open(until) if until is not None else None
+    news, tell = os.pipe()
     if (child := os.fork()) == 0:
-        if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
-            os._exit(0)
         status = 1
         try:
             os.setsid()
             os.chdir("/")
             null = os.open(os.devnull, os.O_RDWR)
-            _redirect({0: null, 1: null, 2: tell}, closing=[news, tell, null])
+            _redirect({0: null, 1: null, 2: tell})
+            _close_all_but(0, 1, 2, log, watched)
+            if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
+                os._exit(0)
             write_log(log, verbose=service.log.verbose)
-            if me is not None:
-                threading.Thread(target=_end_with, args=(me,), daemon=True).start()
+            if watched is not None:
+                threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
             status = _serve(made_of, service, lambda remark: _tell_ready(log, remark))
+        except BrokenPipeError:
+            given_up()
         except Problem as problem:
-            os.write(2, f"{problem}\n".encode())
+            os.write(2, os.fsencode(f"{problem}\n"))
+        except OSError as error:
+            os.write(2, os.fsencode(f"{in_words(error)}\n"))
         except Exception:
             logging.getLogger(__name__).exception("the lab on %s ended", service.folder)
         finally:
             os._exit(status)
     os.waitpid(child, 0)
-    for descriptor in (tell, log, me):
+    for descriptor in (tell, log, watched):
         if descriptor is not None:
             os.close(descriptor)
     with os.fdopen(news, "rb") as stream:
         said = stream.read()
     if not said.endswith(_READY):
-        faults = said.decode(errors="replace").split("\n")
+        faults = os.fsdecode(said).split("\n")
         fault = ": ".join(reversed([line for line in faults if line]))
-        raise Problem(fault or f"the lab did not start; see {log_path}")
+        raise Problem(advised(fault) or f"the lab did not start; see {log_path}")
     return said.removesuffix(_READY).decode(errors="replace")
 
 
@@ -90,11 +103,17 @@ def _serve(made_of: LabOptions, service: Service, started: Callable[[str], None]
     from tracefs_fuse.fuse_adapter import LabOperations, serve
     from tracefs_fuse.request_log import LoggedOperations
 
+    threading.excepthook = _end_for_fault
     lab = build_lab(made_of)
+    faults = []
 
     def begin() -> None:
-        lab.pace.start()
-        started(lab.machine.remark)
+        try:
+            lab.pace.start()
+            started(lab.machine.remark)
+        except Exception as fault:  # no room for a thread, nobody there to be told
+            faults.append(fault)
+            _end()
 
     operations = LabOperations(lab.root, lab.tracing.lock, lab.tracing.readers, lab.pace, begin)
     folder = service.folder
@@ -107,9 +126,12 @@ def _serve(made_of: LabOptions, service: Service, started: Callable[[str], None]
             for_all=service.for_all,
         )
     except RuntimeError:
+        _detach(folder)
         raise Problem(f"{folder} could not be mounted") from None
     finally:
         lab.pace.stop()
+    if faults:
+        raise faults[0]
     return 0
 
 
@@ -120,10 +142,23 @@ def _detach(folder: Path) -> None:
 
 
 def _end_with(process: int) -> None:
-    """End the lab as a signal would once a process is gone, of which there is a descriptor."""
+    """End the lab once a process is gone, of which there is a descriptor."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # the main thread's to take
     poll = select.poll()
     poll.register(process, select.POLLIN)
     poll.poll()
+    _end()
+
+
+def _end_for_fault(fault: threading.ExceptHookArgs) -> None:
+    """End the lab, whose readers would wait for ever for the thread that had a fault."""
+    assert fault.exc_value is not None
+    logging.getLogger(__name__).error("the lab ends", exc_info=fault.exc_value)
+    _end()
+
+
+def _end() -> None:
+    """End the lab as a signal would."""
     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
@@ -133,8 +168,14 @@ def _tell_ready(log: int, remark: str) -> None:
     os.dup2(log, 2)
 
 
-def _redirect(targets: dict[int, int], closing: list[int]) -> None:
+def _redirect(targets: dict[int, int]) -> None:
     for target, source in targets.items():
         os.dup2(source, target)
-    for descriptor in closing:
-        os.close(descriptor)
+
+
+def _close_all_but(*kept: int | None) -> None:
+    """Close files of the starting process, some of which its caller may wait to see closed."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            with suppress(OSError):  # of the listing itself
+                os.close(int(name))

@@ -10,7 +10,9 @@ from typing import Any
 from tracefs_fuse.cli.daemon import Service, serve_here, serve_in_background
 from tracefs_fuse.cli.lab_options import add_lab_options, lab_options, life_of
 from tracefs_fuse.cli.log import add_log_options, log_options
-from tracefs_fuse.cli.problems import check_allow_other, check_machine, check_mount_point
+from tracefs_fuse.cli.mount_point import folder_named, mount_point
+from tracefs_fuse.cli.mounts import lab_of_this_shell
+from tracefs_fuse.cli.problems import check_allow_other, check_machine
 
 _INVITATION = """\
 The lab is on {folder} (kernel {kernel}, {life}). Try:
@@ -20,6 +22,7 @@ The lab is on {folder} (kernel {kernel}, {life}). Try:
   echo 1 > enable
   sleep 10; cat hist
 """
+_SHELLS = "\nThis shell alone sees it, and it ends with this shell.\n"
 
 
 def add_parser(commands: Any) -> None:
@@ -30,7 +33,7 @@ def add_parser(commands: Any) -> None:
         "background.",
         epilog="example: tracefs-fuse mount --kernel 7.3 --workload idle /tmp/lab",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="where to mount the lab")
+    parser.add_argument("folder", metavar="DIR", type=folder_named, help="where to mount the lab")
     add_lab_options(parser)
     parser.add_argument("--foreground", action="store_true", help="serve until Ctrl-C")
     parser.add_argument(
@@ -46,22 +49,30 @@ def run(options: argparse.Namespace) -> int:
     check_machine()
     if options.allow_other:
         check_allow_other()
-    folder: Path = options.folder.absolute()
     made_of = lab_options(options)
-    there = check_mount_point(folder)
-    if there is not None:
-        print(f"The lab is already on {folder} (process {there.daemon}).")
-        return 0
-    invitation = _INVITATION.format(
-        folder=folder,
-        tree=shlex.quote(f"{folder}/sys/kernel/tracing"),
-        kernel=options.kernel,
-        life=life_of(options),
-    )
-    service = Service(folder, log_options(options), options.allow_other)
-    if options.foreground:
-        return serve_here(made_of, service, lambda remark: print(invitation + remark, flush=True))
-    remark = serve_in_background(made_of, service)
+    folder: Path = options.folder
+    with mount_point(folder) as place:
+        if place.lab is not None:
+            print(f"The lab is already on {folder} (process {place.lab.daemon}).")
+            return 0
+        invitation = _INVITATION.format(
+            folder=folder,
+            tree=shlex.quote(f"{folder}/sys/kernel/tracing"),
+            kernel=options.kernel,
+            life=life_of(options),
+        )
+        service = Service(folder, log_options(options), options.allow_other)
+        if options.foreground:
+            return serve_here(
+                made_of, service, lambda remark: print(invitation + remark, flush=True)
+            )
+        shells = lab_of_this_shell()
+        remark = serve_in_background(
+            made_of,
+            service,
+            until=shells.daemon if shells is not None else None,
+            given_up=place.give_up,
+        )
     folder.stat()
-    print(invitation + remark, end="")
+    print(invitation + (_SHELLS if shells is not None else "") + remark, end="")
     return 0

@@ -15,10 +15,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracefs_fuse.cli import namespace
+
 _SOURCE = "tracefs-fuse"
 _COMMANDS = (b"tracefs-fuse", b"tracefs_fuse")
 """What a daemon's command line holds: the script's or the module's name."""
 
+_SHELLS = Path("/sys/kernel/tracing")
+_MACHINES = ("/sys/", "/proc/")
+_OURS = re.compile(rf"{_SOURCE}:\d+")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _PATIENCE = 5.0
 _TURN = 0.02
@@ -39,7 +44,16 @@ class Mount:
 
     @property
     def is_ours(self) -> bool:
-        return self.source.startswith(f"{_SOURCE}:")
+        return _OURS.fullmatch(self.source) is not None
+
+    @property
+    def is_mine(self) -> bool:
+        """The daemon runs for the user of this process."""
+        try:
+            status = Path(f"/proc/{self.daemon}/status").read_text()
+        except OSError:
+            return False
+        return f"\nUid:\t{os.getuid()}\t" in status
 
     @property
     def daemon(self) -> int:
@@ -56,22 +70,34 @@ class Mount:
         return any(name in command for name in _COMMANDS)
 
     def detach(self) -> None:
-        """Take the mount out of the tree, whatever holds it."""
+        """Take the mount out of the tree, whatever holds it, if this user may."""
+        with contextlib.suppress(OSError):
+            namespace.detach(Path(self.folder))
+            return
         fusermount = shutil.which("fusermount3") or shutil.which("fusermount")
-        command = ["umount", "-l"] if os.getuid() == 0 or not fusermount else [fusermount, "-uz"]
-        subprocess.run([*command, self.folder], check=False, capture_output=True)
+        if fusermount is None:
+            return
+        with contextlib.suppress(OSError):
+            subprocess.run([fusermount, "-uz", self.folder], check=False, capture_output=True)
 
     def end(self) -> bool:
         """Have the daemon unmount and end, or detach what it left; says whether it is gone."""
-        if self.is_alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.daemon, signal.SIGTERM)
+        if self._tell(signal.SIGTERM):
             limit = time.monotonic() + _PATIENCE
-            while (self.is_alive or self._is_mounted()) and time.monotonic() < limit:
+            while self.is_alive and time.monotonic() < limit:
                 time.sleep(_TURN)
         if self._is_mounted():
             self.detach()
+            self._tell(signal.SIGKILL)
         return not self._is_mounted()
+
+    def _tell(self, what: signal.Signals) -> bool:
+        """Signal the daemon, if there is one and this user may."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.is_alive:
+                os.kill(self.daemon, what)
+                return True
+        return False
 
     def _is_mounted(self) -> bool:
         return self in mounts()
@@ -80,9 +106,9 @@ class Mount:
 def mounts() -> list[Mount]:
     """All mounts, in the order in which they were made."""
     found = []
-    for line in os.fsdecode(Path("/proc/self/mounts").read_bytes()).splitlines():
-        source, folder, type_ = (_unescaped(word) for word in line.split(" ")[:3])
-        found.append(Mount(source, folder, type_))
+    for line in Path("/proc/self/mounts").read_bytes().split(b"\n")[:-1]:
+        words = line.split(b" ")[:3]
+        found.append(Mount(*(_unescaped(os.fsdecode(word)) for word in words)))
     return found
 
 
@@ -99,3 +125,22 @@ def mount_at(folder: Path) -> Mount | None:
     there = {mount.folder: mount for mount in mounts()}
     named = os.path.join(os.path.realpath(folder.parent), folder.name)
     return there.get(named) or there.get(os.path.realpath(named))
+
+
+def lab_around(folder: Path) -> Mount | None:
+    """The lab in which a folder is, or would be."""
+    above = Path(os.path.realpath(folder)).parents
+    labs = (mount for mount in mounts() if mount.is_ours)
+    return next((lab for lab in labs if Path(lab.folder) in above), None)
+
+
+def lab_of_this_shell() -> Mount | None:
+    """The living lab that stands in the place of the machine's files where this process is.
+
+    Of such a lab only those pieces are there; one on a folder is whole there.
+    """
+    lab = mount_at(_SHELLS)
+    if lab is None or not lab.is_ours or not lab.is_alive:
+        return None
+    places = [mount.folder for mount in mounts() if mount.source == lab.source]
+    return lab if all(place.startswith(_MACHINES) for place in places) else None

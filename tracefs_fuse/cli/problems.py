@@ -1,14 +1,28 @@
-"""What can be wrong with a machine or a mount point, and what to do about it."""
+"""What can be wrong with a machine, and what to do about it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
-from tracefs_fuse.cli.mounts import Mount, mount_at
-
 _DEVICE = Path("/dev/fuse")
+_LIBFUSE = "libfuse.so.2"
+_CHOICE = "FUSE_LIBRARY_PATH"
+"""A variable by which fusepy is told what to load."""
+
+_LIMITS = {errno.EAGAIN: "u", errno.EMFILE: "n", errno.ENOMEM: "v"}
+"""Of ulimit(1), what may be too low."""
+
+_SHELL = "or try: mount.sh --shell"
+_ADVICE = {
+    "could not determine username": f"be a user that has a name, {_SHELL}",
+    "no write access": "choose another folder",
+    "Operation not permitted": f"give the container --cap-add SYS_ADMIN, {_SHELL}",
+    "Invalid argument": "is /dev/fuse what it should be?",
+}
+"""By what is said when a lab can't be mounted."""
 _FUSE_CONF = Path("/etc/fuse.conf")
 _LETS_IN = "user_allow_other"
 
@@ -17,17 +31,26 @@ class Problem(Exception):
     """Something that the user must put right; the text is one line and says how."""
 
 
+def in_words(error: OSError) -> str:
+    """What was refused by the machine, in one line."""
+    words = ": ".join(filter(None, [error.filename, error.strerror])) or repr(error)
+    limit = _LIMITS.get(error.errno or 0)
+    return f"{words}; see ulimit -{limit}" if limit else words
+
+
+def advised(fault: str) -> str:
+    """What libfuse or fusermount says, with what to do about it."""
+    return next(
+        (f"{fault}; {advice}" for words, advice in _ADVICE.items() if words in fault), fault
+    )
+
+
 def check_machine(*, privately: bool = False) -> None:
     """Raises Problem when FUSE can't be used here.
 
     privately: the mount is to be made in a namespace where this process is root.
     """
-    try:
-        import fuse  # noqa: F401  (loads libfuse)
-    except OSError:
-        raise Problem(
-            "libfuse.so.2 is missing; install it: apt install libfuse2 (libfuse2t64 on new Ubuntu)"
-        ) from None
+    _load_libfuse()
     if not _DEVICE.exists():
         raise Problem("/dev/fuse is missing; load the kernel's module: sudo modprobe fuse")
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
@@ -55,25 +78,15 @@ def check_allow_other() -> None:
         )
 
 
-def check_mount_point(folder: Path) -> Mount | None:
-    """Make the folder if it is missing; returns the lab that is already there, if any.
-
-    Raises Problem when nothing can be mounted on it.
-    """
-    mount = mount_at(folder)
-    if mount is not None:
-        if not mount.is_ours:
-            raise Problem(f"{folder} is a mount of {mount.type} already; choose another folder")
-        if mount.is_alive:
-            return mount
-        mount.detach()
+def _load_libfuse() -> None:
+    """Have fusepy load libfuse: by its name, while its own search asks other programs."""
+    own_choice = os.environ.get(_CHOICE)
+    os.environ[_CHOICE] = own_choice or _LIBFUSE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        occupied = any(folder.iterdir())
-    except (FileExistsError, NotADirectoryError):
-        raise Problem(f"{folder} is not a folder; choose another one") from None
+        import fuse  # noqa: F401
     except OSError as error:
-        raise Problem(f"{folder}: {error.strerror}; choose another folder") from None
-    if occupied:
-        raise Problem(f"{folder} is not empty; choose an empty or a new folder")
-    return None
+        install = "install it: apt install libfuse2 (libfuse2t64 on new Ubuntu)"
+        raise Problem(f"libfuse can't be loaded ({error}); {install}") from None
+    finally:
+        if own_choice is None:
+            del os.environ[_CHOICE]

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     _stage()
     # nobody else has this namespace, and in it there may be more users than one
     service = Service(_STAGE / "lab", log_options(options), for_all=True)
-    remark = serve_in_background(made_of, service, for_me=True)
+    remark = serve_in_background(made_of, service, until=os.getpid())
     namespace.leave_mounts()  # so that the lab never asks itself for the machine's files
     for path in _SHOWN:
         _show(path)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tracefs_fuse.cli.mount_point import end_lab, folder_named
 from tracefs_fuse.cli.mounts import mount_at
 from tracefs_fuse.cli.problems import Problem
 
@@ -17,15 +18,14 @@ def add_parser(commands: Any) -> None:
         description="End the lab on DIR, also while its files are open or its daemon is dead.",
         epilog="example: tracefs-fuse unmount /tmp/lab",
     )
-    parser.add_argument("folder", metavar="DIR", type=Path, help="where the lab is mounted")
+    parser.add_argument("folder", metavar="DIR", type=folder_named, help="where the lab is mounted")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    folder: Path = options.folder.absolute()
+    folder: Path = options.folder
     mount = mount_at(folder)
     if mount is None or not mount.is_ours:
         raise Problem(f"no lab is mounted on {folder}; see: grep tracefs-fuse /proc/mounts")
-    if not mount.end():
-        raise Problem(f"{folder} can't be unmounted by this user; try: sudo umount -l {folder}")
+    end_lab(mount, folder)
     return 0
