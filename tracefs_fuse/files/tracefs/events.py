@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.files.node import Directory, Node, Request, Seeks, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
+from tracefs_fuse.files.tracefs.filesystem import EVENTFS
 from tracefs_fuse.files.tracefs.hist import HistFile
 from tracefs_fuse.files.tracefs.listing import FTRACE, LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.text import command
@@ -43,6 +44,8 @@ class _EventsFolder(Directory):
     def __init__(self, array: TraceArray, entries: Mapping[str, Node]) -> None:
         super().__init__(entries, mode=_MODE)
         self._listing = LISTINGS[array.tracing.version.name]
+        if self._listing.eventfs:
+            self.filesystem = EVENTFS
 
     @property
     def links(self) -> int:
@@ -150,7 +153,9 @@ def _event_tree(file: EventFile) -> Directory:
             command(lambda text: write_event_filter(file.alive(), text)),
             at_once=True,
         ),
-        "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
+        "format": TextFile(
+            0o440, lambda: file.alive().event.format_text(), holds=False, seeks=Seeks.NOT_TO_END
+        ),
         "hist": HistFile(file),
         "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
         "inject": TextFile(0o200, _unreadable, _inject(file)),
@@ -167,6 +172,7 @@ def _trigger_file(file: EventFile) -> TextFile:
         command(lambda text: write_trigger(file.alive(), text)),
         truncated=lambda request: truncate_triggers(file),
         holds=False,
+        seeks=Seeks.READERS_NOT_TO_END,
     )
 
 
@@ -220,7 +226,7 @@ def _ftrace_tree(array: TraceArray) -> Directory:
 def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     file = array.print_file if event is array.print_file.event else EventFile(event, array)
     entries: dict[str, Node] = {
-        "format": TextFile(0o440, event.format_text, holds=False),
+        "format": TextFile(0o440, event.format_text, holds=False, seeks=Seeks.NOT_TO_END),
         "hist": HistFile(file),
     }
     if event.name in ("function", "print"):
