@@ -229,18 +229,21 @@ class TextFile(File):
     def open(self, request: Request, flags: int) -> OpenFile:
         if writes(flags) and flags & os.O_TRUNC and self.truncated is not None:
             self.truncated(request)
-        opened = OpenText(self)
-        if self.seeks is Seeks.READERS_NOT_TO_END:
-            opened.seeks = Seeks.NOT_TO_END if reads(flags) else Seeks.ANYWHERE
-        return opened
+        return self.opened(flags)
+
+    def opened(self, flags: int) -> OpenText:
+        """What an open leads to that nothing has refused."""
+        return OpenText(self, flags)
 
 
 class OpenText(OpenFile):
     """An open :class:`TextFile`."""
 
-    def __init__(self, file: TextFile) -> None:
+    def __init__(self, file: TextFile, flags: int = os.O_RDONLY) -> None:
         self._file = file
         self.seeks = file.seeks
+        if file.seeks is Seeks.READERS_NOT_TO_END:
+            self.seeks = Seeks.NOT_TO_END if reads(flags) else Seeks.ANYWHERE
         self.splices = file.splices
         self._pieces: Iterator[str] | None = None
         self._text = bytearray()

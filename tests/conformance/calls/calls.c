@@ -114,7 +114,6 @@ static const struct node nodes[] = {
 	{ TRACING "trace_options", "overwrite" },
 	{ TRACING "trace_pipe" },
 	{ TRACING "tracing_cpumask", "1" },
-	{ TRACING "tracing_max_latency", "0" },
 	{ TRACING "tracing_on", "1" },
 	{ TRACING "tracing_thresh", "0" },
 	{ TRACING "free_buffer" },
@@ -763,12 +762,17 @@ static const struct node held[] = {
 	{ "events/huge_memory/mm_khugepaged_scan_pmd/trigger" },
 	{ "set_event_pid" }, { "set_ftrace_pid" }, { "set_ftrace_filter" },
 	{ "show_event_filters" }, { "show_event_triggers" },
-	{ "syscall_user_buf_size" }, { "tracing_max_latency" }, { "buffer_subbuf_size_kb" },
+	{ "syscall_user_buf_size" }, { "buffer_subbuf_size_kb" },
 	{ "events/ftrace/print/format" },
 	{ "options" }, { "events" }, { "per_cpu/cpu0" }, { "events/huge_memory" }, { "." },
 };
 
 static const struct node targets[] = {
+	{ "buffer_size_kb", "1500" }, { "per_cpu/cpu0/buffer_size_kb", "1500" },
+	{ "per_cpu/cpu0/buffer_size_kb", "1600" }, { "buffer_subbuf_size_kb", "8" },
+	{ "buffer_subbuf_size_kb", "4" }, { "trace_marker", "x" },
+	{ "options/pause-on-trace", "1" }, { "trace", NULL }, { "trace_marker", "x" },
+	{ "options/pause-on-trace", "0" }, { "trace_marker", "x" },
 	{ "trace", "x" }, { "trace_pipe", NULL }, { "per_cpu/cpu0/trace_pipe", NULL },
 	{ "per_cpu/cpu0/trace_pipe_raw", NULL }, { "per_cpu/cpu0/snapshot_raw", NULL },
 	{ "snapshot", "1" }, { "snapshot", "0" },
@@ -809,6 +813,15 @@ static void meets(const struct node *holder)
 }
 
 /* -- all --------------------------------------------------------------------------------- */
+
+static void overwrite(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		exit(1);
+	close(fd);
+}
 
 static void open_the_way(void)
 {
@@ -872,6 +885,7 @@ int main(int count, char **arguments)
 	umask(0);
 	find_process();
 	sigaction(SIGALRM, &ignored, NULL);
+	overwrite(TRACING "buffer_size_kb", "1408");
 	if (!user)
 		for (size_t i = 0; i < COUNT(held); i++)
 			meets(&held[i]);

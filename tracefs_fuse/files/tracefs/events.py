@@ -32,7 +32,6 @@ from tracefs_fuse.tracing.triggers.trigger_file import (
     write_trigger,
 )
 
-_MODE = 0o755
 _SYNTHETIC = "synthetic"
 _FTRACE = "ftrace"
 """The system of the fixed entries that are no events: they can't be turned on."""
@@ -42,8 +41,8 @@ class _EventsFolder(Directory):
     """A folder of ``events`` or below, which each kernel lists and counts in its own way."""
 
     def __init__(self, array: TraceArray, entries: Mapping[str, Node]) -> None:
-        super().__init__(entries, mode=_MODE)
         self._listing = LISTINGS[array.tracing.version.name]
+        super().__init__(entries, mode=0o755 if self._listing.eventfs else 0o750)
         if self._listing.eventfs:
             self.filesystem = EVENTFS
 
@@ -62,14 +61,18 @@ class EventsDirectory(_EventsFolder):
 
     def __init__(self, array: TraceArray) -> None:
         version = array.tracing.version
+        holds = LISTINGS[version.name].eventfs
         super().__init__(
             array,
             {
                 "enable": _enable_file(array, lambda: list(array.files.values())),
                 "header_page": TextFile(
-                    0o440, lambda: header_page_text(version, array.buffer.order), at_once=True
+                    0o440,
+                    lambda: header_page_text(version, array.buffer.order),
+                    holds=holds,
+                    at_once=True,
                 ),
-                "header_event": TextFile(0o440, header_event_text, at_once=True),
+                "header_event": TextFile(0o440, header_event_text, holds=holds, at_once=True),
                 _FTRACE: _ftrace_tree(array),
             },
         )

@@ -5,16 +5,18 @@ Modelled after init_tracer_tracefs() and tracer_init_tracefs() (kernel/trace/tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Callable
 from functools import partial
 
-from tracefs_fuse.files.node import Directory, Node, Request, Seeks, TextFile
+from tracefs_fuse.files.node import Directory, Node, OpenText, Request, Seeks, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
 from tracefs_fuse.files.tracefs.filesystem import TRACEFS
 from tracefs_fuse.files.tracefs.listing import LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.pipe import RawPipe, TracePipe
 from tracefs_fuse.files.tracefs.text import command
+from tracefs_fuse.files.tracefs.trace import snapshot_file, trace_file
 from tracefs_fuse.tracing import (
     buffer_size,
     cpumask,
@@ -24,10 +26,9 @@ from tracefs_fuse.tracing import (
     set_event,
     trace_marker,
 )
-from tracefs_fuse.tracing.numbers import parse_unsigned
-from tracefs_fuse.tracing.output import snapshot_help_text, stats_text, trace_text
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.output import stats_text
 from tracefs_fuse.tracing.pid_filter import PidList
-from tracefs_fuse.tracing.ring_buffer import TraceBuffer
 from tracefs_fuse.tracing.trace_array import NOP, TraceArray
 from tracefs_fuse.tracing.tracing import Tracing
 
@@ -157,9 +158,9 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         ),
         "set_event_notrace_pid": _pid_file(array, array.pids.never),
         "set_event_pid": _pid_file(array, array.pids.only),
-        "snapshot": _snapshot_file(array, None),
+        "snapshot": snapshot_file(array, None),
         "timestamp_mode": TextFile(0o440, lambda: "[delta] absolute\n", seeks=Seeks.NOT_TO_END),
-        "trace": _trace_file(array, None),
+        "trace": trace_file(array, None),
         "trace_clock": TextFile(
             0o640, array.clock.text, command(array.set_clock), seeks=Seeks.NOT_TO_END
         ),
@@ -169,11 +170,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             0o640, array.options.text, command(array.options.write), seeks=Seeks.NOT_TO_END
         ),
         "trace_pipe": TracePipe(array),
-        "tracing_cpumask": TextFile(
-            0o640,
-            lambda: cpumask.text(array),
-            command(lambda text: cpumask.write(array, text)),
-        ),
+        "tracing_cpumask": _CpumaskFile(array),
         "tracing_on": TextFile(
             0o640,
             lambda: f"{int(array.tracing_on)}\n",
@@ -214,43 +211,15 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
     return Directory(
         {
             "snapshot_raw": RawPipe(array, cpu, snapshot=True),
-            "snapshot": _snapshot_file(array, cpu),
+            "snapshot": snapshot_file(array, cpu),
             "buffer_size_kb": _buffer_size_file(array, cpu),
             "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
             "trace_pipe_raw": RawPipe(array, cpu),
-            "trace": _trace_file(array, cpu),
+            "trace": trace_file(array, cpu),
             "trace_pipe": TracePipe(array, cpu),
         },
         mode=_FOLDER,
     )
-
-
-def _trace_file(array: TraceArray, cpu: int | None) -> TextFile:
-    return TextFile(
-        0o640,
-        lambda: _trace(array, array.buffer, cpu),
-        store=command(lambda text: None),
-        truncated=lambda request: array.clear(cpu),
-        seeks=Seeks.READERS_NOT_TO_END,
-        splices=True,
-    )
-
-
-def _trace(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[str]:
-    return trace_text(array, buffer, buffer.cpus if cpu is None else [buffer.cpus[cpu]])
-
-
-def _snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
-    def show() -> Iterator[str]:
-        buffer = array.snapshot_buffer
-        if buffer is None or not buffer.entries:
-            return iter([snapshot_help_text(array, cpu is not None)])
-        return _trace(array, buffer, cpu)
-
-    def store(text: str) -> None:
-        array.write_snapshot(parse_unsigned(text), cpu)
-
-    return TextFile(0o640, show, store=command(store), seeks=Seeks.READERS_NOT_TO_END)
 
 
 def _buffer_size_file(array: TraceArray, cpu: int | None) -> TextFile:
@@ -266,8 +235,36 @@ def _option_file(array: TraceArray, name: str) -> TextFile:
         0o640,
         lambda: f"{int(name in array.options)}\n",
         command(lambda text: array.options.write_file(name, text)),
-        holds=False,
+        holds=array.tracing.version.options_hold,
     )
+
+
+class _CpumaskFile(TextFile):
+    """``tracing_cpumask``."""
+
+    def __init__(self, array: TraceArray) -> None:
+        super().__init__(
+            0o640,
+            lambda: cpumask.text(array),
+            command(lambda text: cpumask.write(array, text)),
+        )
+        self._array = array
+
+    def opened(self, flags: int) -> OpenText:
+        return _OpenCpumask(self, self._array)
+
+
+class _OpenCpumask(OpenText):
+    """A read with no room for the whole mask is EINVAL, wherever it reads."""
+
+    def __init__(self, file: TextFile, array: TraceArray) -> None:
+        super().__init__(file)
+        self._array = array
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        if size <= len(cpumask.text(self._array)):
+            raise refuse(errno.EINVAL)
+        return super().read(request, size, offset, nonblock)
 
 
 def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
