@@ -175,12 +175,17 @@ class LabOperations:
             raise refuse(errno.ENOTDIR)
         return node
 
-    def _parent(self, path: str) -> tuple[Directory, str, FileSystem]:
-        """The folder in which the caller may change entries, the entry's name, its file system."""
+    def _parent(self, path: str, *, new: bool = False) -> tuple[Directory, str, FileSystem]:
+        """The folder in which the caller may change entries, the entry's name, its file system.
+
+        new: the entry is to be made, which some file systems know at once that they won't.
+        """
         head, _, name = path.rpartition("/")
         parent, filesystem = self._find(head)
         if not isinstance(parent, Directory):
             raise refuse(errno.ENOTDIR)
+        if new and not filesystem.finds_new:
+            raise refuse(errno.ENOENT)
         self._check(parent, os.W_OK | os.X_OK)
         return parent, name, filesystem
 
@@ -194,8 +199,9 @@ class LabOperations:
         self._check(self._node(path), wanted)
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
-        """What stat(2) shows; ``fh`` is there for lseek(2) to the end, and nothing else."""
-        if fh is not None and self._open[fh.fh].seeks is Seeks.NOT_TO_END:
+        """What stat shows.  Of what is asked about an open file, only lseek(2) is a GETATTR."""
+        seeks_end = fh is not None and fuse_session.opcode() == fuse_session.GETATTR
+        if seeks_end and self._open[fh.fh].seeks is Seeks.NOT_TO_END:
             raise refuse(errno.EINVAL)
         node, filesystem = self._find(path)
         uid, gid = self._owner_of(node)
@@ -251,9 +257,7 @@ class LabOperations:
         return node.target
 
     def mkdir(self, path: str, mode: int) -> None:
-        parent, name, filesystem = self._parent(path)
-        if filesystem.creating != errno.EPERM:
-            raise refuse(filesystem.creating)
+        parent, name, _ = self._parent(path, new=True)
         parent.mkdir(name)
 
     def rmdir(self, path: str) -> None:
@@ -406,9 +410,8 @@ class LabOperations:
     # -- refused ---------------------------------------------------------------------------
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
-        _, _, filesystem = self._parent(path)
-        ordinary = filesystem.creating == errno.EPERM
-        raise refuse(errno.EACCES if ordinary else filesystem.creating)
+        self._parent(path, new=True)
+        raise refuse(errno.EACCES)
 
     def mknod(self, path: str, mode: int, device: int) -> None:
         self._refuse_new(path)
@@ -420,16 +423,16 @@ class LabOperations:
         self._refuse_new(path)
 
     def _refuse_new(self, path: str) -> None:
-        raise refuse(self._parent(path)[2].creating)
+        self._parent(path, new=True)
+        raise refuse(errno.EPERM)
 
     def unlink(self, path: str) -> None:
         raise refuse(self._parent(path)[2].removing)
 
     def rename(self, path: str, new_path: str) -> None:
-        self._parent(path)
-        parent, name, filesystem = self._parent(new_path)
-        replaces = parent.lookup(name) is not None
-        raise refuse(filesystem.removing if replaces else filesystem.creating)
+        head, _, name = new_path.rpartition("/")
+        self._parent(new_path, new=self._directory(head).lookup(name) is None)
+        raise refuse(self._parent(path)[2].removing)
 
 
 def _kind(node: Node) -> int:

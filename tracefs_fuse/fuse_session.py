@@ -25,8 +25,11 @@ from typing import Any, Protocol
 
 import fuse
 
-LOOKUP = 1
-"""Opcode of a request that resolves a name (include/uapi/linux/fuse.h: enum fuse_opcode)."""
+LOOKUP, GETATTR = 1, 3
+"""Opcodes of requests that resolve a name and that ask for what stat shows.
+
+See include/uapi/linux/fuse.h: enum fuse_opcode.
+"""
 
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32

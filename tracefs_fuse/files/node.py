@@ -51,8 +51,8 @@ class FileSystem:
     fixed_owners: bool = False
     """chmod(2) and chown(2) are EPERM."""
 
-    creating: int = errno.EPERM
-    """The error of making something; of an ordinary file it is EACCES where this is EPERM."""
+    finds_new: bool = True
+    """Making something gets so far that permissions count; otherwise it is ENOENT."""
 
     removing: int = errno.EPERM
     """The error of removing or renaming something."""

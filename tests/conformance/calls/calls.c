@@ -1,10 +1,11 @@
 /*
  * Makes system calls on nodes of tracefs, sysfs and procfs, and prints what each answers:
  *
- *	calls ROOT [user]
+ *	calls ROOT root|user|held [FIRST STEP]
  *
- * ROOT is / or a mounted lab.  With "user", an ordinary user makes the calls; the program then
- * begins as root, to open the folders on the way.
+ * ROOT is / or a mounted lab.  "user": an ordinary user makes the calls; the program begins as
+ * root, to open the folders on the way.  "held": what is refused while another file is open.
+ * STEP: only every so many nodes.
  *
  * An answer is a number or the name of an error.  Of data only this counts: none, some, or all
  * that there was room for.
@@ -218,20 +219,21 @@ static void nothing(int number)
 static const struct {
 	const char *name;
 	int flags;
+	int step;	/* between the access modes that are tried */
 } openings[] = {
-	{ "", 0 },
-	{ " trunc", O_TRUNC },
-	{ " append", O_APPEND },
-	{ " direct", O_DIRECT },
-	{ " creat", O_CREAT },
-	{ " creat excl", O_CREAT | O_EXCL },
-	{ " creat directory", O_CREAT | O_DIRECTORY },
-	{ " directory", O_DIRECTORY },
-	{ " nofollow", O_NOFOLLOW },
-	{ " path", O_PATH },
-	{ " tmpfile", O_TMPFILE },
-	{ " noatime", O_NOATIME },
-	{ " sync trunc append", O_SYNC | O_TRUNC | O_APPEND },
+	{ "", 0, 1 },
+	{ " trunc", O_TRUNC, 1 },
+	{ " append", O_APPEND, 1 },
+	{ " direct", O_DIRECT, 1 },
+	{ " creat", O_CREAT, 2 },
+	{ " creat excl", O_CREAT | O_EXCL, 2 },
+	{ " creat directory", O_CREAT | O_DIRECTORY, 2 },
+	{ " directory", O_DIRECTORY, 2 },
+	{ " nofollow", O_NOFOLLOW, 2 },
+	{ " path", O_PATH, 2 },
+	{ " tmpfile", O_TMPFILE, 2 },
+	{ " noatime", O_NOATIME, 2 },
+	{ " sync trunc append", O_SYNC | O_TRUNC | O_APPEND, 2 },
 };
 
 static int open_node(int flags)
@@ -242,7 +244,7 @@ static int open_node(int flags)
 static void opens(void)
 {
 	for (size_t i = 0; i < COUNT(openings); i++)
-		for (int access = 0; access < 4; access++) {
+		for (int access = 0; access < 4; access += openings[i].step) {
 			int fd = open_node(access | openings[i].flags);
 
 			say("open %d%s", access, openings[i].name);
@@ -311,17 +313,10 @@ static void any(int access, const char *how)
 	done(fsync(fd));
 	say("%s fdatasync", how);
 	done(fdatasync(fd));
-	say("%s sync_file_range", how);
-	done(sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE));
 	say("%s fallocate", how);
 	done(fallocate(fd, 0, 0, ROOM));
 	say("%s punch", how);
 	done(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, ROOM));
-	say("%s fadvise", how);
-	errno = posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	done(errno ? -1 : 0);
-	say("%s readahead", how);
-	done(readahead(fd, 0, ROOM));
 	maps(fd, how, "mmap private r", PROT_READ, MAP_PRIVATE);
 	maps(fd, how, "mmap shared r", PROT_READ, MAP_SHARED);
 	maps(fd, how, "mmap shared rw", PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -333,25 +328,12 @@ static void any(int access, const char *how)
 	lock(fd, how, "setlk write", F_SETLK, F_WRLCK);
 	lock(fd, how, "getlk", F_GETLK, F_WRLCK);
 	lock(fd, how, "ofd_setlk", F_OFD_SETLK, access == O_RDONLY ? F_RDLCK : F_WRLCK);
-	say("%s lease", how);
-	done(fcntl(fd, F_SETLEASE, access == O_RDONLY ? F_RDLCK : F_WRLCK));
-	fcntl(fd, F_SETLEASE, F_UNLCK);
-	say("%s setfl direct", how);
-	done(fcntl(fd, F_SETFL, O_DIRECT | O_NONBLOCK));
-	fcntl(fd, F_SETFL, O_NONBLOCK);
 	say("%s ioctl TCGETS", how);
 	done(ioctl(fd, TCGETS, room));
 	say("%s ioctl FIONREAD", how);
 	done(ioctl(fd, FIONREAD, &value));
-	say("%s ioctl FIGETBSZ", how);
-	done(ioctl(fd, FIGETBSZ, &value));
 	say("%s ioctl FS_IOC_GETFLAGS", how);
 	done(ioctl(fd, FS_IOC_GETFLAGS, &value));
-	say("%s ioctl FIBMAP", how);
-	done(ioctl(fd, FIBMAP, &value));
-	say("%s ioctl FIONBIO", how);
-	value = 1;
-	done(ioctl(fd, FIONBIO, &value));
 	say("%s ioctl 0x1234", how);
 	done(ioctl(fd, 0x1234, 0));
 	say("%s fstat", how);
@@ -639,8 +621,6 @@ static void names(void)
 	removexattr(path, "security.calls");
 	say("getxattr security.selinux");
 	done(getxattr(path, "security.selinux", room, ROOM));
-	say("getxattr acl");
-	done(getxattr(path, "system.posix_acl_access", room, ROOM));
 	say("listxattr");
 	number(listxattr(path, room, ROOM));
 
@@ -687,10 +667,6 @@ static void names(void)
 	done(rename(path, THP "/enabled"));
 	say("rename elsewhere");
 	done(rename(path, "/calls-elsewhere"));
-	say("rename noreplace");
-	done(renameat2(AT_FDCWD, path, AT_FDCWD, sibling, RENAME_NOREPLACE));
-	say("rename exchange");
-	done(renameat2(AT_FDCWD, path, AT_FDCWD, TRACING "trace", RENAME_EXCHANGE));
 	say("unlink");
 	done(unlink(path));
 	say("unlink child");
@@ -872,11 +848,14 @@ int main(int count, char **arguments)
 	struct sigaction ignored = { .sa_handler = nothing };
 	struct itimerval turns = { { PATIENCE, 0 }, { PATIENCE, 0 } };
 	char name[] = "/tmp/calls-XXXXXX";
-	int user = count == 3;
+	int user, first, step;
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-	if (count < 2 || chdir(arguments[1]))
+	if (count < 3 || chdir(arguments[1]))
 		return 1;
+	user = !strcmp(arguments[2], "user");
+	first = count > 4 ? atoi(arguments[3]) : 0;
+	step = count > 4 ? atoi(arguments[4]) : 1;
 	data = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	scratch = mkstemp(name);
 	if (scratch < 0 || write(scratch, "xx", 2) < 0)
@@ -886,14 +865,16 @@ int main(int count, char **arguments)
 	find_process();
 	sigaction(SIGALRM, &ignored, NULL);
 	overwrite(TRACING "buffer_size_kb", "1408");
-	if (!user)
-		for (size_t i = 0; i < COUNT(held); i++)
+	if (!strcmp(arguments[2], "held")) {
+		for (size_t i = first; i < COUNT(held); i += step)
 			meets(&held[i]);
+		return 0;
+	}
 	mkdir(INSTANCE, 0755);
 	if (user)
 		open_the_way();
 	setitimer(ITIMER_REAL, &turns, NULL);
-	for (size_t i = 0; i < COUNT(nodes); i++) {
+	for (size_t i = first; i < COUNT(nodes); i += step) {
 		visit(&nodes[i]);
 		names();
 		opens();

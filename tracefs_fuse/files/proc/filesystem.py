@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tracefs_fuse.files.node import FileSystem, TextFile
 
-PROC = FileSystem(block_size=1024, syncs_folders=False, creating=errno.ENOENT)
+PROC = FileSystem(block_size=1024, syncs_folders=False, finds_new=False)
 PROCESS = replace(PROC, fixed_owners=True)
 """The folder of a process."""
 
