@@ -111,6 +111,11 @@ def interrupted() -> bool:
     return bool(_lib.fuse_interrupted())
 
 
+def let_others_go_on() -> None:
+    """The request that this thread serves is going to wait."""
+    _current.workers.let_others_go_on()
+
+
 class PollHandle:
     """Somebody who sleeps in poll(2) until told."""
 
@@ -181,28 +186,53 @@ def _main(
 
 
 class _Workers:
-    """Threads that take requests: always one more than there are requests under way."""
+    """Threads that serve requests one after the other; one that has to wait lets another go on.
+
+    close(2) does not wait until its request is served.  Were requests taken by several threads at
+    once, a later one could find a file still open.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session
         self._channel = _lib.fuse_session_next_chan(session, None)
+        self._turn = threading.Lock()
+        """Held by the thread that takes requests."""
+
         self._changed = threading.Condition()
         self._idle = 0
+        """Threads that wait for their turn, or have it."""
+
         self._busy = 0
+        """Requests under way."""
 
     def start(self) -> None:
+        self._idle += 1
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait_until_idle(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._busy, _PATIENCE)
 
+    def let_others_go_on(self) -> None:
+        """The calling thread's request is going to wait."""
+        if not _current.has_turn:
+            return
+        _current.has_turn = False
+        with self._changed:
+            self._idle -= 1
+            if not self._idle:
+                self.start()
+        self._turn.release()
+
     def _run(self) -> None:
         size = _lib.fuse_chan_bufsize(self._channel)
-        buffer = ctypes.create_string_buffer(size)
-        with self._changed:
-            self._idle += 1
+        buffer = _current.request = ctypes.create_string_buffer(size)
+        _current.workers = self
+        _current.has_turn = False
         while True:
+            if not _current.has_turn:
+                self._turn.acquire()
+                _current.has_turn = True
             channel = ctypes.c_void_p(self._channel)
             length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
             if length in (-errno.EINTR, -errno.EAGAIN):
@@ -211,18 +241,15 @@ class _Workers:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                 return
             with self._changed:
-                self._idle -= 1
                 self._busy += 1
-                if not self._idle:
-                    self.start()
-            _current.request = buffer
             _lib.fuse_session_process(self._session, buffer, length, channel)
             with self._changed:
                 self._busy -= 1
                 self._changed.notify()
-                if self._idle >= _MAX_IDLE:
-                    return
-                self._idle += 1
+                if not _current.has_turn:
+                    if self._idle >= _MAX_IDLE:
+                        return
+                    self._idle += 1
 
 
 class _OperationsWithPoll(ctypes.Structure):
