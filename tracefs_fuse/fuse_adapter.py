@@ -50,13 +50,8 @@ SUBTYPE = "tracefs-fuse"
 _POLL_TURN = 0.05
 """Seconds between looks at polled files, for those that nobody wakes their readers for."""
 
-_WANTED = {
-    os.O_RDONLY: os.R_OK,
-    os.O_WRONLY: os.W_OK,
-    os.O_RDWR: os.R_OK | os.W_OK,
-    os.O_ACCMODE: os.R_OK | os.W_OK,
-}
-"""The permissions that access modes of open(2) need; the last one lets nothing but ioctl(2)."""
+_WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
+"""What an access mode of open(2) asks for; the last is for ioctl(2) alone."""
 
 _UNCHANGED = -1
 """What chown(2) passes for an owner that stays: fusepy makes it -1."""
@@ -359,7 +354,8 @@ class LabOperations:
     def _request(self, *, splices: bool = False) -> Request:
         uid, gid, pid = fuse.fuse_get_context()
         thread = threading.get_ident()
-        return Request(pid, uid, gid, partial(self._interrupted, thread), splices)
+        may_trace = uid in (0, self._owner[0])
+        return Request(pid, uid, gid, partial(self._interrupted, thread), splices, may_trace)
 
     def _interrupted(self, thread: int) -> bool:
         """Asked by a request before each turn of waiting."""

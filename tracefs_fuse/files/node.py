@@ -32,6 +32,9 @@ class Request:
     splices: bool = False
     """A read for splice(2) or sendfile(2)."""
 
+    may_trace: bool = True
+    """May look into the lab's processes, as PTRACE_MODE_READ allows: root, and who mounted it."""
+
 
 @dataclass(frozen=True)
 class FileSystem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Iterator
 
 from engine import Machine
@@ -27,17 +26,17 @@ def process_tree(machine: Machine, process: Process) -> Directory:
     ) -> ProcessFile:
         return ProcessFile(process, mode, show, store)
 
-    def private(show: Callable[[], str | Iterator[str]]) -> ProcessFile:
-        return ProcessFile(process, _READABLE, show, None, private=True)
+    def memory(show: Callable[[], str | Iterator[str]]) -> MemoryFile:
+        return MemoryFile(process, _READABLE, show, None)
 
     tree = Directory(
         {
             "status": text(lambda: status_text(machine, process)),
             "comm": text(lambda: f"{comm_of(process)}\n", 0o644, _rename),
             "statm": text(lambda: statm_text(process)),
-            "maps": private(lambda: maps_text(process)),
-            "smaps": private(lambda: smaps_text(machine, process)),
-            "smaps_rollup": private(lambda: smaps_rollup_text(machine, process)),
+            "maps": memory(lambda: maps_text(process)),
+            "smaps": memory(lambda: smaps_text(machine, process)),
+            "smaps_rollup": memory(lambda: smaps_rollup_text(machine, process)),
             "pagemap": PagemapFile(machine, process),
         },
         mode=0o555,
@@ -60,19 +59,21 @@ class ProcessFile(TextFile):
         mode: int,
         show: Callable[[], str | Iterator[str]],
         store: Store | None,
-        *,
-        private: bool = False,
     ) -> None:
-        """private: only the process's owner, which is the lab's, may open it."""
         super().__init__(mode, show, store, seeks=Seeks.NOT_TO_END)
         self.process = process
-        self._private = private
 
     def open(self, request: Request, flags: int) -> OpenFile:
-        """proc_maps_open(): EACCES for who may not look into the process, whatever the mode."""
-        if self._private and request.uid not in (0, os.getuid()):
-            raise refuse(errno.EACCES)
         return _OpenProcessFile(self)
+
+
+class MemoryFile(ProcessFile):
+    """Everybody may see its mode, but only some may open it: proc_maps_open(), mm_access()."""
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        if not request.may_trace:
+            raise refuse(errno.EACCES)
+        return super().open(request, flags)
 
 
 class _OpenProcessFile(OpenText):
