@@ -75,7 +75,7 @@ LIMITS = {
         (r"^pread 0", r"tracing_cpumask$|pagemap$", r"^EINVAL none$"),
     ],
 }
-"""Why a lab may answer otherwise: patterns of the call, the node, and both answers: kernel, here."""
+"""Why a lab may answer otherwise: patterns of the call, the node, and both answers."""
 
 Answers = dict[tuple[str, str], str]
 """By call and node."""
