@@ -358,13 +358,10 @@ class LabOperations:
         return Request(pid, uid, gid, partial(self._interrupted, thread), splices, may_trace)
 
     def _interrupted(self, thread: int) -> bool:
-        """Asked by a request before each turn of waiting."""
         if self._closing:
             return True
-        if thread != threading.get_ident():  # libfuse knows only of the thread's own request
-            return False
-        fuse_session.let_others_go_on()
-        return fuse_session.interrupted()
+        # libfuse knows only of the thread's own request
+        return thread == threading.get_ident() and fuse_session.interrupted()
 
     # -- poll ------------------------------------------------------------------------------
 

@@ -31,6 +31,9 @@ LOOKUP, GETATTR = 1, 3
 See include/uapi/linux/fuse.h: enum fuse_opcode.
 """
 
+_RELEASE = 18
+"""... that tells that a file is closed."""
+
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
 _OPCODE_OFFSET = 4
@@ -111,11 +114,6 @@ def interrupted() -> bool:
     return bool(_lib.fuse_interrupted())
 
 
-def let_others_go_on() -> None:
-    """The request that this thread serves is going to wait."""
-    _current.workers.let_others_go_on()
-
-
 class PollHandle:
     """Somebody who sleeps in poll(2) until told."""
 
@@ -186,70 +184,60 @@ def _main(
 
 
 class _Workers:
-    """Threads that serve requests one after the other; one that has to wait lets another go on.
+    """Threads that take requests: always one more than there are requests under way.
 
-    close(2) does not wait until its request is served.  Were requests taken by several threads at
-    once, a later one could find a file still open.
+    close(2) does not wait until its RELEASE is served, so no request is taken before that is done:
+    it could find the file still open.
     """
 
     def __init__(self, session: int) -> None:
         self._session = session
         self._channel = _lib.fuse_session_next_chan(session, None)
-        self._turn = threading.Lock()
-        """Held by the thread that takes requests."""
-
+        self._taking = threading.Lock()
         self._changed = threading.Condition()
         self._idle = 0
-        """Threads that wait for their turn, or have it."""
-
         self._busy = 0
-        """Requests under way."""
 
     def start(self) -> None:
-        self._idle += 1
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait_until_idle(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._busy, _PATIENCE)
 
-    def let_others_go_on(self) -> None:
-        """The calling thread's request is going to wait."""
-        if not _current.has_turn:
-            return
-        _current.has_turn = False
-        with self._changed:
-            self._idle -= 1
-            if not self._idle:
-                self.start()
-        self._turn.release()
-
     def _run(self) -> None:
         size = _lib.fuse_chan_bufsize(self._channel)
-        buffer = _current.request = ctypes.create_string_buffer(size)
-        _current.workers = self
-        _current.has_turn = False
+        buffer = ctypes.create_string_buffer(size)
+        with self._changed:
+            self._idle += 1
         while True:
-            if not _current.has_turn:
-                self._turn.acquire()
-                _current.has_turn = True
             channel = ctypes.c_void_p(self._channel)
-            length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
+            with self._taking:
+                length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
+                if length > 0 and _U32.from_buffer(buffer, _OPCODE_OFFSET).value == _RELEASE:
+                    self._serve(buffer, length, channel)
+                    continue
             if length in (-errno.EINTR, -errno.EAGAIN):
                 continue
             if length <= 0:  # unmounted
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                 return
             with self._changed:
+                self._idle -= 1
                 self._busy += 1
-            _lib.fuse_session_process(self._session, buffer, length, channel)
+                if not self._idle:
+                    self.start()
+            self._serve(buffer, length, channel)
             with self._changed:
                 self._busy -= 1
                 self._changed.notify()
-                if not _current.has_turn:
-                    if self._idle >= _MAX_IDLE:
-                        return
-                    self._idle += 1
+                if self._idle >= _MAX_IDLE:
+                    return
+                self._idle += 1
+
+    def _serve(self, buffer: ctypes.Array[ctypes.c_char], length: int, channel: Any) -> None:
+        _current.request = buffer
+        _lib.fuse_session_process(self._session, buffer, length, channel)
 
 
 class _OperationsWithPoll(ctypes.Structure):
