@@ -31,9 +31,6 @@ LOOKUP, GETATTR = 1, 3
 See include/uapi/linux/fuse.h: enum fuse_opcode.
 """
 
-_RELEASE = 18
-"""... that tells that a file is closed."""
-
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
 _OPCODE_OFFSET = 4
@@ -184,16 +181,11 @@ def _main(
 
 
 class _Workers:
-    """Threads that take requests: always one more than there are requests under way.
-
-    close(2) does not wait until its RELEASE is served, so no request is taken before that is done:
-    it could find the file still open.
-    """
+    """Threads that take requests: always one more than there are requests under way."""
 
     def __init__(self, session: int) -> None:
         self._session = session
         self._channel = _lib.fuse_session_next_chan(session, None)
-        self._taking = threading.Lock()
         self._changed = threading.Condition()
         self._idle = 0
         self._busy = 0
@@ -212,11 +204,7 @@ class _Workers:
             self._idle += 1
         while True:
             channel = ctypes.c_void_p(self._channel)
-            with self._taking:
-                length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
-                if length > 0 and _U32.from_buffer(buffer, _OPCODE_OFFSET).value == _RELEASE:
-                    self._serve(buffer, length, channel)
-                    continue
+            length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
             if length in (-errno.EINTR, -errno.EAGAIN):
                 continue
             if length <= 0:  # unmounted
@@ -227,17 +215,14 @@ class _Workers:
                 self._busy += 1
                 if not self._idle:
                     self.start()
-            self._serve(buffer, length, channel)
+            _current.request = buffer
+            _lib.fuse_session_process(self._session, buffer, length, channel)
             with self._changed:
                 self._busy -= 1
                 self._changed.notify()
                 if self._idle >= _MAX_IDLE:
                     return
                 self._idle += 1
-
-    def _serve(self, buffer: ctypes.Array[ctypes.c_char], length: int, channel: Any) -> None:
-        _current.request = buffer
-        _lib.fuse_session_process(self._session, buffer, length, channel)
 
 
 class _OperationsWithPoll(ctypes.Structure):

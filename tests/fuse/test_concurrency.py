@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MountLab
-from tests.fuse.conftest import Sample
 
 EVENTS = 400
 WRITER = """
@@ -128,12 +127,3 @@ def test_trace_in_pieces_while_it_is_written(tracing: Path, cpus: list[int]) -> 
 def in_pieces(path: Path) -> str:
     with path.open("rb", buffering=0) as file:
         return b"".join(iter(lambda: file.read(70), b"")).decode()
-
-
-def test_closed_is_closed_for_the_next_request(sample: Sample) -> None:
-    """Though close(2) does not wait for it."""
-    folder = sample.folder / "folders" / "made"
-    for _ in range(300):
-        folder.mkdir()
-        os.close(os.open(folder / "holds", os.O_RDONLY))
-        folder.rmdir()

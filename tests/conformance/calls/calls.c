@@ -40,6 +40,7 @@
 #define THP "sys/kernel/mm/transparent_hugepage"
 #define ROOM 4096
 #define USER 12345
+#define SETTLED 2000	/* microseconds after which FUSE has told that a file was closed */
 #define PATIENCE 3	/* seconds that a call may block */
 
 struct node {
@@ -781,6 +782,7 @@ static void meets(const struct node *holder)
 		say("held, %s %s", targets[i].path, text ? text : "");
 		done(other < 0 ? -1 : text ? write(other, text, strlen(text)) : 0);
 		close(other);
+		usleep(SETTLED);
 	}
 	say("held, rmdir");
 	done(rmdir(INSTANCE));
