@@ -9,8 +9,8 @@ the caller gets EINVAL.
 How writes arrive: one write(2) of up to 124 KiB is one call of the file's ``write``.  The kernel
 cuts larger ones; where depends on how the caller's buffer lies in its pages.
 
-What has no method here is answered by the kernel itself from the second time on: no extended
-attributes (EOPNOTSUPP), no work at close.
+What has no method here is answered by the kernel itself from the second time on: no values of
+extended attributes (EOPNOTSUPP), no work at close.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ from tracefs_fuse.files.node import (
     WRITABLE,
     Directory,
     File,
+    FileSystem,
     Node,
     OpenFile,
     Request,
+    Seeks,
     Symlink,
 )
 from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
@@ -49,7 +51,6 @@ SUBTYPE = "tracefs-fuse"
 _POLL_TURN = 0.05
 """Seconds between looks at polled files, for those that nobody wakes their readers for."""
 
-_BLOCK_SIZE = 4096
 _WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
 """What an access mode of open(2) asks for; the last is for ioctl(2) alone."""
 
@@ -143,19 +144,28 @@ class LabOperations:
 
     # -- nodes -----------------------------------------------------------------------------
 
-    def _node(self, path: str) -> Node:
+    def _find(self, path: str) -> tuple[Node, FileSystem]:
+        """A node, and the file system that it belongs to."""
         node: Node = self._root
+        filesystem = FileSystem()
         request = self._request()
         for name in path.split("/"):
             if name:
                 if not isinstance(node, Directory):
                     raise refuse(errno.ENOTDIR)
                 check_permission(node, self._owner_of(node), request, os.X_OK)
+                if filesystem.name_limit is not None and len(name) > filesystem.name_limit:
+                    raise refuse(errno.ENAMETOOLONG)
                 found = node.lookup(name)
                 if found is None:
                     raise refuse(errno.ENOENT)
                 node = found
-        return node
+                if isinstance(node, Directory):
+                    filesystem = node.filesystem or filesystem
+        return node, filesystem
+
+    def _node(self, path: str) -> Node:
+        return self._find(path)[0]
 
     def _directory(self, path: str) -> Directory:
         node = self._node(path)
@@ -163,12 +173,19 @@ class LabOperations:
             raise refuse(errno.ENOTDIR)
         return node
 
-    def _parent(self, path: str) -> tuple[Directory, str]:
-        """The folder in which the caller may change entries, and the entry's name."""
+    def _parent(self, path: str, *, new: bool = False) -> tuple[Directory, str, FileSystem]:
+        """The folder in which the caller may change entries, the entry's name, its file system.
+
+        new: the entry is to be made, which some file systems know at once that they won't.
+        """
         head, _, name = path.rpartition("/")
-        parent = self._directory(head)
+        parent, filesystem = self._find(head)
+        if not isinstance(parent, Directory):
+            raise refuse(errno.ENOTDIR)
+        if new and not filesystem.finds_new:
+            raise refuse(errno.ENOENT)
         self._check(parent, os.W_OK | os.X_OK)
-        return parent, name
+        return parent, name, filesystem
 
     def _owner_of(self, node: Node) -> Owner:
         return node.owner or self._owner
@@ -180,17 +197,24 @@ class LabOperations:
         self._check(self._node(path), wanted)
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
-        node = self._node(path)
+        """What stat shows.  Of what is asked about an open file, only lseek(2) is a GETATTR."""
+        seeks_end = fh is not None and fuse_session.opcode() == fuse_session.GETATTR
+        if seeks_end and self._open[fh.fh].seeks is Seeks.NOT_TO_END:
+            raise refuse(errno.EINVAL)
+        node, filesystem = self._find(path)
         uid, gid = self._owner_of(node)
+        accessed, changed = node.times or (self._mounted_at, self._mounted_at)
         return {
             "st_ino": self._inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": node.links if isinstance(node, Directory) else 1,
             "st_size": self._size(node, path),
-            "st_blksize": _BLOCK_SIZE,
+            "st_blksize": filesystem.block_size,
             "st_uid": uid,
             "st_gid": gid,
-            **dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._mounted_at),
+            "st_atime": accessed,
+            "st_mtime": changed,
+            "st_ctime": self._mounted_at,
         }
 
     def _size(self, node: Node, path: str) -> int:
@@ -231,20 +255,22 @@ class LabOperations:
         return node.target
 
     def mkdir(self, path: str, mode: int) -> None:
-        parent, name = self._parent(path)
+        parent, name, _ = self._parent(path, new=True)
         parent.mkdir(name)
 
     def rmdir(self, path: str) -> None:
-        parent, name = self._parent(path)
+        parent, name, filesystem = self._parent(path)
+        if filesystem.removing != errno.EPERM:
+            raise refuse(filesystem.removing)
         parent.rmdir(name, in_use=any(held.startswith(f"{path}/") for held in self._held.values()))
 
     def chmod(self, path: str, mode: int) -> None:
-        node = self._node(path)
+        node = self._settable(path)
         check_setattr(self._owner_of(node), self._request())
         node.mode = stat.S_IMODE(mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
-        node = self._node(path)
+        node = self._settable(path)
         owner = self._owner_of(node)
         new_owner = (
             owner[0] if uid == _UNCHANGED else uid,
@@ -253,25 +279,48 @@ class LabOperations:
         check_setattr(owner, self._request(), new_owner)
         node.owner = new_owner
 
-    def utimens(self, path: str, times: Any = None) -> None:
-        """Times are those of the mount, whatever is asked."""
+    def _settable(self, path: str) -> Node:
+        node, filesystem = self._find(path)
+        if filesystem.fixed_owners:
+            raise refuse(errno.EPERM)
+        return node
+
+    def utimens(self, path: str, times: tuple[int, int]) -> None:
+        """Keep times; who may write a file but does not own it may only set them to now."""
+        node = self._node(path)
+        owner = self._owner_of(node)
+        if fuse_session.sets_times_to_now() and self._request().uid != owner[0]:
+            self._check(node, os.W_OK)
+        else:
+            check_setattr(owner, self._request())
+        node.times = times
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
         """A pseudo-file has no length to cut; only opening with O_TRUNC means something."""
-        self._check(self._node(path), os.W_OK)
+        node, filesystem = self._find(path)
+        if fh is None:
+            self._check(node, os.W_OK)
+        if filesystem.shows_truncation:
+            node.size = length
+
+    def listxattr(self, path: str) -> list[str]:
+        return []
 
     # -- open files ------------------------------------------------------------------------
 
     def open(self, path: str, fi: Any) -> int:
-        node = self._node(path)
+        node, filesystem = self._find(path)
         if not isinstance(node, File):
             raise refuse(errno.EISDIR)
-        if fi.flags & os.O_DIRECT:
-            raise refuse(errno.EINVAL)
         self._check(node, _WANTED[fi.flags & os.O_ACCMODE] | (fi.flags & os.O_TRUNC and os.W_OK))
         opened = node.open(self._request(), fi.flags)
+        if fi.flags & os.O_DIRECT:
+            opened.release()
+            raise refuse(errno.EINVAL)
+        if fi.flags & os.O_TRUNC and filesystem.shows_truncation:
+            node.size = 0
         fi.fh = next(self._handles)
-        fi.nonseekable = not opened.seekable
+        fi.nonseekable = opened.seeks is Seeks.NOWHERE
         self._open[fi.fh] = opened
         if node.holds:
             self._held[fi.fh] = path
@@ -279,8 +328,11 @@ class LabOperations:
 
     def read(self, path: str, size: int, offset: int, fi: Any) -> bytes:
         nonblock = bool(fi.flags & os.O_NONBLOCK)
-        request = self._request(splices=fuse_session.fills_page_cache())
-        return self._open[fi.fh].read(request, size, offset, nonblock)
+        splices = fuse_session.fills_page_cache()
+        opened = self._open[fi.fh]
+        if splices and not opened.splices:
+            raise refuse(errno.EINVAL)
+        return opened.read(self._request(splices=splices), size, offset, nonblock)
 
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
         return self._open[fi.fh].write(self._request(), data, offset)
@@ -295,7 +347,12 @@ class LabOperations:
         self._open.pop(fi.fh).release()
 
     def fsync(self, path: str, datasync: int, fi: Any) -> None:
-        raise refuse(errno.EINVAL)
+        if not self._find(path)[1].syncs_files:
+            raise refuse(errno.EINVAL)
+
+    def fsyncdir(self, path: str, datasync: int, fi: Any) -> None:
+        if not self._find(path)[1].syncs_folders:
+            raise refuse(errno.EINVAL)
 
     def _request(self, *, splices: bool = False) -> Request:
         uid, gid, pid = fuse.fuse_get_context()
@@ -352,13 +409,29 @@ class LabOperations:
     # -- refused ---------------------------------------------------------------------------
 
     def create(self, path: str, mode: int, fi: Any = None) -> int:
+        self._parent(path, new=True)
         raise refuse(errno.EACCES)
 
-    def _refuse(self, path: str, *arguments: Any) -> None:
-        self._parent(path)
+    def mknod(self, path: str, mode: int, device: int) -> None:
+        self._refuse_new(path)
+
+    def symlink(self, path: str, target: str) -> None:
+        self._refuse_new(path)
+
+    def link(self, path: str, target: str) -> None:
+        self._refuse_new(path)
+
+    def _refuse_new(self, path: str) -> None:
+        self._parent(path, new=True)
         raise refuse(errno.EPERM)
 
-    mknod = unlink = rename = symlink = link = _refuse
+    def unlink(self, path: str) -> None:
+        raise refuse(self._parent(path)[2].removing)
+
+    def rename(self, path: str, new_path: str) -> None:
+        head, _, name = new_path.rpartition("/")
+        self._parent(new_path, new=self._directory(head).lookup(name) is None)
+        raise refuse(self._parent(path)[2].removing)
 
 
 def _kind(node: Node) -> int:

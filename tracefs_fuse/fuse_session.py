@@ -25,14 +25,21 @@ from typing import Any, Protocol
 
 import fuse
 
-LOOKUP = 1
-"""Opcode of a request that resolves a name (include/uapi/linux/fuse.h: enum fuse_opcode)."""
+LOOKUP, GETATTR = 1, 3
+"""Opcodes of requests that resolve a name and that ask for what stat shows.
+
+See include/uapi/linux/fuse.h: enum fuse_opcode.
+"""
 
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
 _OPCODE_OFFSET = 4
 _POLL_EVENTS_OFFSET = 60
 """Of struct fuse_poll_in behind the header of a request."""
+
+_SETATTR_VALID_OFFSET = 40
+_TIMES_NOW = 1 << 7 | 1 << 8
+"""Of struct fuse_setattr_in: what is to be set, and the flags of both times."""
 
 _READ_FLAGS_OFFSET = 60
 _READ_LOCKOWNER = 1 << 1
@@ -86,6 +93,12 @@ def opcode() -> int:
 def poll_events() -> int:
     """The events that the caller of poll(2) asks for."""
     return _U32.from_buffer(_current.request, _POLL_EVENTS_OFFSET).value
+
+
+def sets_times_to_now() -> bool:
+    """The request that this thread serves is a utimensat(2) without times."""
+    valid: int = _U32.from_buffer(_current.request, _SETATTR_VALID_OFFSET).value
+    return valid & _TIMES_NOW == _TIMES_NOW
 
 
 def fills_page_cache() -> bool:

@@ -21,6 +21,7 @@ from tracefs_fuse.files.node import (
     Node,
     OpenFile,
     Request,
+    Seeks,
     Symlink,
     TextFile,
 )
@@ -76,7 +77,8 @@ class Queue(File):
 
 
 class OpenQueue(OpenFile):
-    seekable = False
+    seeks = Seeks.NOWHERE
+    splices = True
 
     def __init__(self, queue: Queue) -> None:
         self.queue = queue
@@ -127,7 +129,9 @@ def sample_tree() -> Directory:
     queue = Queue(0o440)
     files: dict[str, Node] = {
         "word": Word(0o640),
-        "shown": TextFile(0o440, lambda: (f"line {number}\n" for number in range(50_000))),
+        "shown": TextFile(
+            0o440, lambda: (f"line {number}\n" for number in range(50_000)), splices=True
+        ),
         "told": TextFile(0o200, store=lambda request, data: tell("told", len(data))),
         "half": TextFile(0o200, store=lambda request, data: 3),
         "kept": TextFile(0o640, lambda: "kept\n", lambda request, data: None, refused),

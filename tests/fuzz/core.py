@@ -14,7 +14,7 @@ from typing import cast
 from tests.fuzz.request import OK, ON_FILES, TRACING, Answer, Request, kind_of
 from tracefs_fuse.cli.lab import LabOptions, build_lab
 from tracefs_fuse.files import node as files
-from tracefs_fuse.files.node import Directory, File, Node, OpenFile, Symlink
+from tracefs_fuse.files.node import Directory, File, Node, OpenFile, Seeks, Symlink
 from tracefs_fuse.tracing.numbers import refuse
 
 _SECONDS = 3
@@ -160,7 +160,7 @@ class CoreLab:
 
     def _pread_(self, request: Request) -> Answer:
         opened = self._at(request, os.O_WRONLY, os.O_ACCMODE)
-        if not opened.file.seekable:
+        if opened.file.seeks is Seeks.NOWHERE:
             raise refuse(errno.ESPIPE)
         return Answer(OK, opened.file.read(self._client, _PREAD, request.number, True))
 
@@ -170,7 +170,7 @@ class CoreLab:
 
     def _pwrite_(self, request: Request) -> Answer:
         opened = self._at(request, os.O_RDONLY, os.O_ACCMODE)
-        if not opened.file.seekable:
+        if opened.file.seeks is Seeks.NOWHERE:
             raise refuse(errno.ESPIPE)
         return self._written(opened, request.data, request.number)
 

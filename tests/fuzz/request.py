@@ -150,4 +150,4 @@ def kind_of(path: str) -> str:
     folder, _, name = _INSTANCE.sub(TRACING, path).rpartition("/")
     if folder.startswith(TRACING):
         return "option" if folder.endswith("/options") else name
-    return "knob"
+    return "proc" if path.startswith("/proc") else "knob"

@@ -37,6 +37,7 @@ ERRORS_OF_WRITE: dict[str, frozenset[str]] = {
     **dict.fromkeys(("trace_marker", "trace_marker_raw"), _names("EINVAL EBADF ENODEV")),
     **dict.fromkeys(("synthetic_events", "dynamic_events"), _names("EINVAL EEXIST ENOENT EBUSY")),
     "knob": _names(f"{_NUMBER} ENOTSUP"),
+    "proc": _names(f"{_NUMBER} EIO ESRCH"),
     **dict.fromkeys(("trace", "error_log", "free_buffer"), _names("")),
 }
 """By kind of file, beside those that any write may have."""

@@ -120,6 +120,7 @@ WORDS: dict[str, tuple[str, ...]] = {
 """By kind of file."""
 
 _LIKE = {
+    "proc": "knob",
     "set_event_notrace_pid": "set_event_pid",
     "set_ftrace_notrace": "set_ftrace_filter",
     "set_ftrace_notrace_pid": "set_ftrace_pid",

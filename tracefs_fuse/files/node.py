@@ -6,6 +6,7 @@ open file and served from there; each write(2) is one call of the file's store h
 
 from __future__ import annotations
 
+import enum
 import errno
 import os
 import select
@@ -35,6 +36,55 @@ class Request:
     """May look into the lab's processes, as PTRACE_MODE_READ allows: root, and who mounted it."""
 
 
+@dataclass(frozen=True)
+class FileSystem:
+    """What the files and folders of a file system have in common."""
+
+    block_size: int = 4096
+    name_limit: int | None = None
+    """Bytes; what is longer is ENAMETOOLONG."""
+
+    shows_truncation: bool = False
+    """truncate(2) sets the size that stat shows."""
+
+    syncs_files: bool = False
+    syncs_folders: bool = True
+    """fsync(2) does nothing; otherwise it is EINVAL."""
+
+    fixed_owners: bool = False
+    """chmod(2) and chown(2) are EPERM."""
+
+    finds_new: bool = True
+    """Making something gets so far that permissions count; otherwise it is ENOENT."""
+
+    removing: int = errno.EPERM
+    """The error of removing or renaming something."""
+
+
+class Seeks(enum.Enum):
+    """Where lseek(2) may go."""
+
+    ANYWHERE = enum.auto()
+    NOT_TO_END = enum.auto()
+    """To the end is EINVAL: a seq_file does not know where that is."""
+
+    READERS_NOT_TO_END = enum.auto()
+    """The same, but those who only write may go anywhere."""
+
+    NOWHERE = enum.auto()
+    """lseek(2) and pread(2) are ESPIPE."""
+
+
+def reads(flags: int) -> bool:
+    """Whether flags of open(2) allow reading; the access mode 3 allows neither."""
+    return flags & os.O_ACCMODE in (os.O_RDONLY, os.O_RDWR)
+
+
+def writes(flags: int) -> bool:
+    """Whether flags of open(2) allow writing."""
+    return flags & os.O_ACCMODE in (os.O_WRONLY, os.O_RDWR)
+
+
 class Node:
     """A file, folder or link."""
 
@@ -44,12 +94,18 @@ class Node:
     owner: tuple[int, int] | None = None
     """User and group; None for those who mounted the lab."""
 
+    times: tuple[int, int] | None = None
+    """Nanoseconds of the last access and the last change; None for when the lab was mounted."""
+
     size: int = 0
     """What stat shows; pseudo-files have none."""
 
 
 class Directory(Node):
     """A folder of fixed entries; subclasses may have others that come and go."""
+
+    filesystem: FileSystem | None = None
+    """What it and all below belong to; None for what the folder above does."""
 
     def __init__(self, entries: Mapping[str, Node], mode: int = 0o755) -> None:
         self.mode = mode
@@ -104,8 +160,9 @@ class File(Node):
 class OpenFile:
     """What one open of a file leads to.  Refuses everything that a subclass does not do."""
 
-    seekable: bool = True
-    """lseek(2) and pread(2) are possible; if not, they are ESPIPE."""
+    seeks = Seeks.ANYWHERE
+    splices = False
+    """splice(2) and sendfile(2) can read it; otherwise they are EINVAL."""
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         """At most ``size`` bytes; none at the end.  EAGAIN when it would have to wait."""
@@ -143,8 +200,11 @@ Truncated = Callable[[Request], None]
 class TextFile(File):
     """A file that shows text, and may take writes.
 
-    Without ``show`` a read is EINVAL, without ``store`` a write is.
+    Without ``show`` a read is EINVAL.
     """
+
+    unwritable = errno.EINVAL
+    """The error of a write without ``store``."""
 
     def __init__(
         self,
@@ -156,7 +216,8 @@ class TextFile(File):
         *,
         holds: bool = True,
         at_once: bool = False,
-        seekable: bool = True,
+        seeks: Seeks = Seeks.ANYWHERE,
+        splices: bool = False,
     ) -> None:
         """at_once: a read at another place than the start gives nothing."""
         super().__init__(mode, holds=holds)
@@ -165,21 +226,28 @@ class TextFile(File):
         self.truncated = truncated
         self.released = released
         self.at_once = at_once
-        self.seekable = seekable
+        self.seeks = seeks
+        self.splices = splices
 
     def open(self, request: Request, flags: int) -> OpenFile:
-        writes = flags & os.O_ACCMODE != os.O_RDONLY
-        if writes and flags & os.O_TRUNC and self.truncated is not None:
+        if writes(flags) and flags & os.O_TRUNC and self.truncated is not None:
             self.truncated(request)
-        return OpenText(self)
+        return self.opened(flags)
+
+    def opened(self, flags: int) -> OpenText:
+        """What an open leads to that nothing has refused."""
+        return OpenText(self, flags)
 
 
 class OpenText(OpenFile):
     """An open :class:`TextFile`."""
 
-    def __init__(self, file: TextFile) -> None:
+    def __init__(self, file: TextFile, flags: int = os.O_RDONLY) -> None:
         self._file = file
-        self.seekable = file.seekable
+        self.seeks = file.seeks
+        if file.seeks is Seeks.READERS_NOT_TO_END:
+            self.seeks = Seeks.NOT_TO_END if reads(flags) else Seeks.ANYWHERE
+        self.splices = file.splices
         self._pieces: Iterator[str] | None = None
         self._text = bytearray()
 
@@ -201,7 +269,7 @@ class OpenText(OpenFile):
 
     def write(self, request: Request, data: bytes, offset: int) -> int:
         if self._file.store is None:
-            raise refuse(errno.EINVAL)
+            raise refuse(self._file.unwritable)
         used = self._file.store(request, data)
         return len(data) if used is None else used
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine import Machine
-from tracefs_fuse.files.node import Directory, Symlink, TextFile
+from tracefs_fuse.files.node import Directory, Symlink
 from tracefs_fuse.files.proc import proc_tree
+from tracefs_fuse.files.sysfs import Attribute, SysfsFolder
 from tracefs_fuse.files.thp import thp_tree
 from tracefs_fuse.files.tracefs import tracefs_tree
 from tracefs_fuse.tracing.tracing import Tracing
@@ -34,6 +35,6 @@ def root_tree(tracing: Tracing, machine: Machine) -> Directory:
 def _cpu_folder(count: int) -> Directory:
     """Where programs learn how many CPUs there are (drivers/base/cpu.c)."""
     cpus = f"0-{count - 1}\n" if count > 1 else "0\n"
-    return Directory(
-        {name: TextFile(0o444, lambda: cpus) for name in ("online", "possible", "present")}
+    return SysfsFolder(
+        {name: Attribute(lambda: cpus) for name in ("online", "possible", "present")}
     )

@@ -1,14 +1,11 @@
 """``/sys/kernel/mm/transparent_hugepage``: the knobs as text.
 
-Modelled after the sysfs parts of mm/huge_memory.c, mm/khugepaged.c and mm/shmem.c, and after sysfs
-itself (fs/kernfs/, fs/sysfs/file.c, seq_file).
+Modelled after the sysfs parts of mm/huge_memory.c, mm/khugepaged.c and mm/shmem.c.
 """
 
 from __future__ import annotations
 
 import errno
-import os
-import select
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +13,8 @@ from typing import Any
 from engine import Machine
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE
 from engine.thp import ORDERS, SMALLEST_ANON_ORDER, SizeKnobs
-from tracefs_fuse.files.node import READABLE, WRITABLE, Directory, File, Node, OpenFile, Request
+from tracefs_fuse.files.node import Directory, Node
+from tracefs_fuse.files.sysfs import Attribute, SysfsFolder
 from tracefs_fuse.tracing.numbers import parse_switch, parse_unsigned, refuse
 
 _ENABLED = ("always", "madvise", "never")
@@ -94,7 +92,7 @@ def thp_tree(machine: Machine) -> Directory:
     entries: dict[str, Node] = {
         "defrag": _words(thp, "defrag", _DEFRAG),
         "enabled": _words(thp, "enabled", _ENABLED, changed),
-        "hpage_pmd_size": _Attribute(lambda: f"{HPAGE_PMD_SIZE}\n"),
+        "hpage_pmd_size": Attribute(lambda: f"{HPAGE_PMD_SIZE}\n"),
         "khugepaged": _khugepaged_tree(machine),
         "shmem_enabled": _words(
             thp, "shmem_enabled", _SHMEM, changed, word_of=_short_word, refused=refused
@@ -106,7 +104,7 @@ def thp_tree(machine: Machine) -> Directory:
         for order in ORDERS:
             size = (PAGE_SIZE << order) >> 10
             entries[f"hugepages-{size}kB"] = _size_tree(machine, order, sizes)
-    return _Folder(entries)
+    return SysfsFolder(entries)
 
 
 def _size_tree(machine: Machine, order: int, sizes: _Sizes) -> Directory:
@@ -124,26 +122,26 @@ def _size_tree(machine: Machine, order: int, sizes: _Sizes) -> Directory:
     if order >= SMALLEST_ANON_ORDER:
         names += sizes.anon_stats
         entries["enabled"] = _words(knobs, "enabled", _SIZE_ENABLED, changed)
-    entries["stats"] = _Folder({name: _stat(knobs, name) for name in names})
-    return _Folder(entries)
+    entries["stats"] = SysfsFolder({name: _stat(knobs, name) for name in names})
+    return SysfsFolder(entries)
 
 
-def _stat(knobs: SizeKnobs, name: str) -> _Attribute:
-    return _Attribute(lambda: f"{knobs.stats.get(name, 0)}\n")
+def _stat(knobs: SizeKnobs, name: str) -> Attribute:
+    return Attribute(lambda: f"{knobs.stats.get(name, 0)}\n")
 
 
 def _khugepaged_tree(machine: Machine) -> Directory:
     knobs = machine.thp.khugepaged
     hurry = machine.kernel.khugepaged.hurry
-    return _Folder(
+    return SysfsFolder(
         {
             "alloc_sleep_millisecs": _number(knobs, "alloc_sleep_millisecs", 0, _UINT_MAX, hurry),
             "defrag": _flag(knobs, "defrag"),
-            "full_scans": _Attribute(lambda: f"{knobs.full_scans}\n"),
+            "full_scans": Attribute(lambda: f"{knobs.full_scans}\n"),
             "max_ptes_none": _number(knobs, "max_ptes_none", 0, _MAX_PTES),
             "max_ptes_shared": _number(knobs, "max_ptes_shared", 0, _MAX_PTES),
             "max_ptes_swap": _number(knobs, "max_ptes_swap", 0, _MAX_PTES),
-            "pages_collapsed": _Attribute(lambda: f"{knobs.pages_collapsed}\n"),
+            "pages_collapsed": Attribute(lambda: f"{knobs.pages_collapsed}\n"),
             "pages_to_scan": _number(knobs, "pages_to_scan", 1, _UINT_MAX),
             "scan_sleep_millisecs": _number(knobs, "scan_sleep_millisecs", 0, _UINT_MAX, hurry),
         }
@@ -182,7 +180,7 @@ def _words(
     *,
     word_of: Callable[[bytes], str] = _word,
     refused: Callable[[str], bool] = lambda word: False,
-) -> _Attribute:
+) -> Attribute:
     """One of some words; the one in force is shown in brackets.
 
     refused: says of a known word whether it can't be set now, which is EINVAL too.
@@ -199,12 +197,12 @@ def _words(
         setattr(knobs, name, word)
         changed()
 
-    return _Attribute(show, store)
+    return Attribute(show, store)
 
 
 def _number(
     knobs: Any, name: str, low: int, high: int, changed: Callable[[], None] = _nothing
-) -> _Attribute:
+) -> Attribute:
     """A number in a range; EINVAL for anything else."""
 
     def store(data: bytes) -> None:
@@ -217,19 +215,19 @@ def _number(
         setattr(knobs, name, value)
         changed()
 
-    return _Attribute(lambda: f"{getattr(knobs, name)}\n", store)
+    return Attribute(lambda: f"{getattr(knobs, name)}\n", store)
 
 
-def _flag(knobs: Any, name: str) -> _Attribute:
+def _flag(knobs: Any, name: str) -> Attribute:
     """0 or 1; a number that fits nowhere is ERANGE."""
 
     def store(data: bytes) -> None:
         setattr(knobs, name, parse_switch(_text(data)))
 
-    return _Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
+    return Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
 
 
-def _switch(knobs: Any, name: str, spellings: Mapping[str, bool]) -> _Attribute:
+def _switch(knobs: Any, name: str, spellings: Mapping[str, bool]) -> Attribute:
     """A switch in any of the spellings, which may go on as they like."""
 
     def store(data: bytes) -> None:
@@ -240,84 +238,4 @@ def _switch(knobs: Any, name: str, spellings: Mapping[str, bool]) -> _Attribute:
                 return
         raise refuse(errno.EINVAL)
 
-    return _Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
-
-
-# -- sysfs ---------------------------------------------------------------------------------
-
-_READABLE, _WRITABLE = 0o444, 0o222
-_NEEDED = {
-    os.O_RDONLY: (_READABLE,),
-    os.O_WRONLY: (_WRITABLE,),
-    os.O_RDWR: (_READABLE, _WRITABLE),
-}
-"""Of which permission bits some must be set."""
-
-_NEWS = select.POLLERR | select.POLLPRI
-_MASK_64 = (1 << 64) - 1
-_GOLDEN_RATIO = 0x61C8864680B583EB
-
-
-class _Folder(Directory):
-    """A folder of sysfs, which lists its entries by the hashes of their names."""
-
-    def __init__(self, entries: Mapping[str, Node]) -> None:
-        super().__init__(dict(sorted(entries.items(), key=lambda entry: _name_hash(entry[0]))))
-
-
-def _name_hash(name: str) -> int:
-    """kernfs_name_hash() (fs/kernfs/dir.c)."""
-    value = 0
-    for byte in name.encode():
-        value = (value + (byte << 4) + (byte >> 4)) * 11 & _MASK_64
-    return (value * _GOLDEN_RATIO & _MASK_64) >> 32 & 0x7FFFFFFF
-
-
-class _Attribute(File):
-    """A file of sysfs, which shows the size of a page; without ``store`` a write is EIO."""
-
-    size = PAGE_SIZE
-
-    def __init__(
-        self, show: Callable[[], str], store: Callable[[bytes], None] | None = None
-    ) -> None:
-        super().__init__(0o444 if store is None else 0o644)
-        self.show = show
-        self.store = store
-
-    def open(self, request: Request, flags: int) -> OpenFile:
-        """kernfs_fop_open(): what the mode allows nobody, root may not do either."""
-        if not all(self.mode & allowed for allowed in _NEEDED.get(flags & os.O_ACCMODE, ())):
-            raise refuse(errno.EACCES)
-        return _OpenAttribute(self)
-
-
-class _OpenAttribute(OpenFile):
-    """An open file of sysfs: text that is read on goes on, any other place makes it anew."""
-
-    def __init__(self, attribute: _Attribute) -> None:
-        self._attribute = attribute
-        self._rest = b""
-        self._offset = 0
-        self._news = _NEWS
-
-    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
-        self._news = 0
-        if offset == 0 or offset != self._offset:
-            self._rest = self._attribute.show().encode("latin-1")[offset:]
-        data, self._rest = self._rest[:size], self._rest[size:]
-        self._offset = offset + len(data)
-        return data
-
-    def write(self, request: Request, data: bytes, offset: int) -> int:
-        """kernfs_fop_write_iter(): at most a page, wherever it is written."""
-        if not data:
-            return 0
-        if self._attribute.store is None:
-            raise refuse(errno.EIO)
-        self._attribute.store(data[:PAGE_SIZE])
-        return min(len(data), PAGE_SIZE)
-
-    def events(self) -> int:
-        """What has not been read is news, also to those who only write."""
-        return READABLE | WRITABLE | self._news
+    return Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)

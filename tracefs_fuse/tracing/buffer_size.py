@@ -43,11 +43,16 @@ def total_size_text(array: TraceArray) -> str:
 
 
 def write_size(array: TraceArray, cpu: int | None, text: str) -> None:
-    """Kilobytes for each CPU, or for one; EINVAL for 0."""
+    """Kilobytes for each CPU, or for one; EINVAL for 0, EBUSY while the size can't change."""
     kilobytes = parse_unsigned(text)
     if kilobytes == 0:
         raise refuse(errno.EINVAL)
-    array.resize(kilobytes << 10, cpu)
+    try:
+        array.resize(kilobytes << 10, cpu)
+    except OSError:
+        if array.tracing.version.resize_hides_errors:
+            raise refuse(errno.ENOMEM) from None
+        raise
 
 
 def subbuf_size_text(array: TraceArray) -> str:

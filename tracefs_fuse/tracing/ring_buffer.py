@@ -90,6 +90,9 @@ class CpuBuffer:
     changes: int = 0
     """How often events were read, or the buffer was emptied."""
 
+    lookers: int = 0
+    """Open files that show events without taking them: the buffer keeps its size."""
+
     _seen_overrun: int = 0
     _lost: int = 0
     """Events overwritten before the next one, and not yet told to a reader."""

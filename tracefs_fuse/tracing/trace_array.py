@@ -6,6 +6,7 @@ Modelled after struct trace_array (kernel/trace/trace.h).
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.buffer_size import DEFAULT_SIZE, MINIMAL_SIZE
@@ -48,6 +49,9 @@ class TraceArray:
             overwrite="overwrite" in self.options,
         )
         self.snapshot_buffer: TraceBuffer | None = None
+        self.snapshot_lookers = 0
+        """Open ``snapshot`` files that found no buffer: none is made before they are closed."""
+
         self.snapshot_users = 0
         """Histograms with a snapshot() action: they alone may take snapshots."""
 
@@ -57,7 +61,7 @@ class TraceArray:
         self.max_latency = 0
         """Microseconds; of use to latency tracers only."""
 
-        self.syscall_user_buf_size = 0
+        self.syscall_user_buf_size = 63
         """Bytes of user memory kept with a system call event."""
 
         self.rings: list[CpuBuffer | None] = []
@@ -80,6 +84,7 @@ class TraceArray:
         """How often somebody had the readers of raw pages look around."""
 
         self._tracing_on = True
+        self._pauses = 0
         self._unbuffered_users = 0
         self._rings_changed()
 
@@ -91,6 +96,8 @@ class TraceArray:
 
     @property
     def tracing_on(self) -> bool:
+        if self._pauses and self.tracing.version.paused_is_off:
+            return False
         return self._tracing_on
 
     @tracing_on.setter
@@ -99,14 +106,24 @@ class TraceArray:
         self._rings_changed()
         self.tracing.readers.wake()
 
+    def pause(self) -> None:
+        """Record nothing until :meth:`unpause` was called as often."""
+        self._pauses += 1
+        self._rings_changed()
+
+    def unpause(self) -> None:
+        self._pauses -= 1
+        self._rings_changed()
+
     def disable_cpus(self, cpus: frozenset[int]) -> None:
         """``tracing_cpumask``: record nothing of these CPUs."""
         self.disabled_cpus = cpus
         self._rings_changed()
 
     def _rings_changed(self) -> None:
+        records = self._tracing_on and not self._pauses
         self.rings[:] = [
-            ring if self._tracing_on and ring.cpu not in self.disabled_cpus else None
+            ring if records and ring.cpu not in self.disabled_cpus else None
             for ring in self.buffer.cpus
         ]
 
@@ -155,22 +172,42 @@ class TraceArray:
     # -- buffers ---------------------------------------------------------------------------
 
     def expand(self) -> None:
-        """Give the buffers their default size: the instance is going to be used."""
+        """Give the buffers their default size: the instance is going to be used.
+
+        Raises EBUSY, but only once, when they can't have it now.
+        """
         if not self.expanded:
             self.resize(DEFAULT_SIZE, None)
 
     def resize(self, size: int, cpu: int | None) -> None:
-        """Bytes for each CPU, or for one."""
+        """Bytes for each CPU, or for one.
+
+        Raises EBUSY while somebody looks at events in a buffer; at that of one CPU only if it
+        would change.
+        """
         self.expanded = True
-        for buffer in (self.buffer, self.snapshot_buffer):
-            if buffer is not None:
-                for ring in buffer.cpus if cpu is None else [buffer.cpus[cpu]]:
-                    ring.resize(pages_for(size, ring.data_size))
+        rings = [
+            ring
+            for buffer in self._buffers()
+            for ring in (buffer.cpus if cpu is None else [buffer.cpus[cpu]])
+        ]
+        for ring in rings:
+            changes = cpu is None or pages_for(size, ring.data_size) != ring.page_count
+            if ring.lookers and changes:
+                raise refuse(errno.EBUSY)
+        for ring in rings:
+            ring.resize(pages_for(size, ring.data_size))
 
     def set_subbuf_order(self, order: int) -> None:
-        for buffer in (self.buffer, self.snapshot_buffer):
-            if buffer is not None and buffer.order != order:
-                buffer.set_order(order)
+        """Make sub-buffers of 2**order pages; EBUSY while somebody looks at events."""
+        changing = [buffer for buffer in self._buffers() if buffer.order != order]
+        if any(ring.lookers for buffer in changing for ring in buffer.cpus):
+            raise refuse(errno.EBUSY)
+        for buffer in changing:
+            buffer.set_order(order)
+
+    def _buffers(self) -> list[TraceBuffer]:
+        return [self.buffer, *([] if self.snapshot_buffer is None else [self.snapshot_buffer])]
 
     def clear(self, cpu: int | None = None) -> None:
         """Empty the main buffer, of all CPUs or of one."""
@@ -183,13 +220,19 @@ class TraceArray:
         """The free_buffer file was closed."""
         if "disable_on_free" in self.options:
             self.tracing_on = False
-        self.resize(MINIMAL_SIZE, None)
+        with suppress(OSError):
+            self.resize(MINIMAL_SIZE, None)
 
     # -- snapshots -------------------------------------------------------------------------
 
     def allocate_snapshot(self) -> None:
-        """Make the snapshot buffer, empty, with the sizes of the main one."""
+        """Make the snapshot buffer, empty, with the sizes of the main one.
+
+        Raises EBUSY while somebody has a ``snapshot`` open that showed none.
+        """
         if self.snapshot_buffer is None:
+            if self.snapshot_lookers:
+                raise refuse(errno.EBUSY)
             self.snapshot_buffer = self.buffer.empty_copy(self.clock.read())
 
     def take_snapshot(self) -> None:

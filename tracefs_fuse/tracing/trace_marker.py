@@ -81,6 +81,8 @@ def _mark_raw(array: TraceArray, task: TaskLike, data: bytes) -> int:
     event = array.tracing.ftrace_events["raw_data"]
     header = COMMON.pack(event.id, 0, version.marker_preempt_count, task.pid)
     room = max(len(data), version.marker_raw_min) + version.marker_raw_extra
+    if len(header) + room > array.buffer.cpus[task.cpu].data_size - _EVENT_HEADER_SIZE:
+        raise refuse(errno.EINVAL)
     if not array.record(task, header + data.ljust(room, b"\0"), array.clock.read()):
         raise refuse(errno.EBADF)
     return len(data)

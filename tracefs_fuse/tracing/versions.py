@@ -130,6 +130,15 @@ class KernelVersion:
     blocked_pipe_ends: bool
     """A blocked read of trace_pipe ends, with nothing, when tracing is turned off."""
 
+    options_hold: bool
+    """Files in ``options`` hold their instance while they are open."""
+
+    resize_hides_errors: bool
+    """Whatever keeps a buffer from being resized is told as ENOMEM."""
+
+    paused_is_off: bool
+    """tracing_on shows 0 while a reader of ``trace`` pauses recording."""
+
     marker_max: int
     """Bytes of one write to trace_marker or trace_marker_raw that are recorded at most."""
 
@@ -244,6 +253,9 @@ V7_3 = KernelVersion(
     blocked_pipe_ends=False,
     marker_max=4096,
     marker_raw_max=4096,
+    options_hold=True,
+    resize_hides_errors=False,
+    paused_is_off=False,
     marker_min_text=0,
     marker_raw_min=0,
     marker_raw_extra=0,
@@ -280,16 +292,18 @@ V6_12 = replace(
     hist_helper_keeps_modifiers=False,
     hist_failed_helper_stays=True,
     hist_name_errors=False,
-    has_hist_poll=False,
+    has_hist_poll=True,
     hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",
     dynevent_unknown_type_logged=False,
     marker_min_text=9,
+    marker_raw_max=4060,
     marker_raw_min=13,
     marker_raw_extra=4,
     lazy_preemption=False,
     fields_dotted_strings=False,
+    options_hold=False,
 )
 
 V6_18 = replace(
@@ -310,9 +324,9 @@ V6_18 = replace(
     event_mod_syntax=True,
     has_copy_trace_marker=True,
     marker_min_text=0,
+    marker_raw_max=4064,
     marker_raw_min=0,
     marker_raw_extra=0,
-    has_hist_poll=True,
     lazy_preemption=True,
 )
 
@@ -335,6 +349,9 @@ V6_1 = replace(
     poll_wants_events=False,
     blocked_pipe_ends=True,
     line_buffer_size=4060,
+    has_hist_poll=False,
+    resize_hides_errors=True,
+    paused_is_off=True,
     marker_max=1024,
     marker_raw_max=3072,
     saved_cmdlines_size=128,

@@ -16,7 +16,7 @@ from engine.machine import Process
 from engine.mm import MmStruct
 from engine.page_table import DIRTY, MARKER, PRESENT, UFFD_WP, ZERO, HugePmd, PageTable
 from engine.vma import Vma
-from tracefs_fuse.files.node import File, OpenFile, Request
+from tracefs_fuse.files.node import File, OpenFile, Request, Seeks
 from tracefs_fuse.files.proc.versions import ProcVersion, version_of
 from tracefs_fuse.tracing.numbers import refuse
 
@@ -49,6 +49,8 @@ class PagemapFile(File):
 
 
 class _OpenPagemap(OpenFile):
+    seeks = Seeks.NOT_TO_END
+
     def __init__(self, version: ProcVersion, mm: MmStruct) -> None:
         self._version = version
         self._mm = mm

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from engine import Machine
 from engine.machine import Process
-from tracefs_fuse.files.node import Directory, OpenFile, OpenText, Request, Store, TextFile
+from tracefs_fuse.files.node import Directory, OpenFile, OpenText, Request, Seeks, Store, TextFile
+from tracefs_fuse.files.proc.filesystem import PROCESS
 from tracefs_fuse.files.proc.maps import maps_text
 from tracefs_fuse.files.proc.pagemap import PagemapFile
 from tracefs_fuse.files.proc.smaps import smaps_rollup_text, smaps_text
@@ -28,7 +29,7 @@ def process_tree(machine: Machine, process: Process) -> Directory:
     def memory(show: Callable[[], str | Iterator[str]]) -> MemoryFile:
         return MemoryFile(process, _READABLE, show, None)
 
-    return Directory(
+    tree = Directory(
         {
             "status": text(lambda: status_text(machine, process)),
             "comm": text(lambda: f"{comm_of(process)}\n", 0o644, _rename),
@@ -40,6 +41,8 @@ def process_tree(machine: Machine, process: Process) -> Directory:
         },
         mode=0o555,
     )
+    tree.filesystem = PROCESS
+    return tree
 
 
 def _rename(request: Request, data: bytes) -> None:
@@ -57,7 +60,7 @@ class ProcessFile(TextFile):
         show: Callable[[], str | Iterator[str]],
         store: Store | None,
     ) -> None:
-        super().__init__(mode, show, store)
+        super().__init__(mode, show, store, seeks=Seeks.NOT_TO_END)
         self.process = process
 
     def open(self, request: Request, flags: int) -> OpenFile:

@@ -19,7 +19,7 @@ class Setting(TextFile):
     """A number; the lab itself does nothing with it."""
 
     def __init__(self, value: int, lowest: int = _INT_MIN, highest: int = _INT_MAX) -> None:
-        super().__init__(0o644, lambda: f"{self.value}\n", self._store, at_once=True)
+        super().__init__(0o644, lambda: f"{self.value}\n", self._store, at_once=True, splices=True)
         self.value = value
         self._range = lowest, highest
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from engine import Machine
 from engine.machine import Process
-from tracefs_fuse.files.node import Directory, Node, TextFile
+from tracefs_fuse.files.node import Directory, Node, Seeks
+from tracefs_fuse.files.proc.filesystem import PROC, SYSCTL, ProcText
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.sysctl import Setting, SettingThatStaysOn
@@ -24,27 +25,45 @@ def proc_tree(machine: Machine) -> Directory:
     return ProcessesDirectory(
         machine,
         {
-            "kallsyms": TextFile(
+            "kallsyms": ProcText(
                 0o444,
                 lambda: kallsyms_text(
                     machine.kernel.version.name, hidden=kptr_restrict.value == _KPTR_HIDDEN
                 ),
+                seeks=Seeks.NOT_TO_END,
             ),
             "mounts": MountsFile(),
-            "sys": Directory(
+            "sys": _SettingsFolder(
                 {
-                    "kernel": Directory(
+                    "kernel": _SettingsFolder(
                         {"ftrace_enabled": ftrace_enabled, "kptr_restrict": kptr_restrict}
                     )
                 }
             ),
-            "vmstat": TextFile(0o444, lambda: vmstat_text(machine)),
+            "vmstat": ProcText(
+                0o444, lambda: vmstat_text(machine), seeks=Seeks.NOT_TO_END, splices=True
+            ),
         },
     )
 
 
+class _SettingsFolder(Directory):
+    """``/proc/sys`` or below."""
+
+    filesystem = SYSCTL
+
+    def __init__(self, entries: dict[str, Node]) -> None:
+        super().__init__(entries, mode=0o555)
+
+    @property
+    def links(self) -> int:
+        return 1
+
+
 class ProcessesDirectory(Directory):
     """A folder for each process, as long as it lives."""
+
+    filesystem = PROC
 
     def __init__(self, machine: Machine, entries: dict[str, Node]) -> None:
         super().__init__(entries, mode=0o555)

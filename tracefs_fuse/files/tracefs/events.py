@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.files.node import Directory, Node, Request, Seeks, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
+from tracefs_fuse.files.tracefs.filesystem import EVENTFS
 from tracefs_fuse.files.tracefs.hist import HistFile
 from tracefs_fuse.files.tracefs.listing import FTRACE, LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.text import command
@@ -31,7 +32,6 @@ from tracefs_fuse.tracing.triggers.trigger_file import (
     write_trigger,
 )
 
-_MODE = 0o755
 _SYNTHETIC = "synthetic"
 _FTRACE = "ftrace"
 """The system of the fixed entries that are no events: they can't be turned on."""
@@ -41,8 +41,10 @@ class _EventsFolder(Directory):
     """A folder of ``events`` or below, which each kernel lists and counts in its own way."""
 
     def __init__(self, array: TraceArray, entries: Mapping[str, Node]) -> None:
-        super().__init__(entries, mode=_MODE)
         self._listing = LISTINGS[array.tracing.version.name]
+        super().__init__(entries, mode=0o755 if self._listing.eventfs else 0o750)
+        if self._listing.eventfs:
+            self.filesystem = EVENTFS
 
     @property
     def links(self) -> int:
@@ -59,14 +61,18 @@ class EventsDirectory(_EventsFolder):
 
     def __init__(self, array: TraceArray) -> None:
         version = array.tracing.version
+        holds = LISTINGS[version.name].eventfs
         super().__init__(
             array,
             {
                 "enable": _enable_file(array, lambda: list(array.files.values())),
                 "header_page": TextFile(
-                    0o440, lambda: header_page_text(version, array.buffer.order), at_once=True
+                    0o440,
+                    lambda: header_page_text(version, array.buffer.order),
+                    holds=holds,
+                    at_once=True,
                 ),
-                "header_event": TextFile(0o440, header_event_text, at_once=True),
+                "header_event": TextFile(0o440, header_event_text, holds=holds, at_once=True),
                 _FTRACE: _ftrace_tree(array),
             },
         )
@@ -150,7 +156,9 @@ def _event_tree(file: EventFile) -> Directory:
             command(lambda text: write_event_filter(file.alive(), text)),
             at_once=True,
         ),
-        "format": TextFile(0o440, lambda: file.alive().event.format_text(), holds=False),
+        "format": TextFile(
+            0o440, lambda: file.alive().event.format_text(), holds=False, seeks=Seeks.NOT_TO_END
+        ),
         "hist": HistFile(file),
         "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
         "inject": TextFile(0o200, _unreadable, _inject(file)),
@@ -167,6 +175,7 @@ def _trigger_file(file: EventFile) -> TextFile:
         command(lambda text: write_trigger(file.alive(), text)),
         truncated=lambda request: truncate_triggers(file),
         holds=False,
+        seeks=Seeks.READERS_NOT_TO_END,
     )
 
 
@@ -220,7 +229,7 @@ def _ftrace_tree(array: TraceArray) -> Directory:
 def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     file = array.print_file if event is array.print_file.event else EventFile(event, array)
     entries: dict[str, Node] = {
-        "format": TextFile(0o440, event.format_text, holds=False),
+        "format": TextFile(0o440, event.format_text, holds=False, seeks=Seeks.NOT_TO_END),
         "hist": HistFile(file),
     }
     if event.name in ("function", "print"):

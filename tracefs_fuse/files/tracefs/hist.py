@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import select
 
-from tracefs_fuse.files.node import READABLE, OpenFile, OpenText, Request, TextFile
+from tracefs_fuse.files.node import READABLE, OpenFile, OpenText, Request, Seeks, TextFile
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.hist import hist_hits, hist_text
 
@@ -16,7 +16,7 @@ class HistFile(TextFile):
     """``hist`` of an event."""
 
     def __init__(self, file: EventFile) -> None:
-        super().__init__(0o440, lambda: hist_text(file.alive()))
+        super().__init__(0o440, lambda: hist_text(file.alive()), seeks=Seeks.NOT_TO_END)
         self._event_file = file
 
     def open(self, request: Request, flags: int) -> OpenFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 
-from tracefs_fuse.files.node import READABLE, File, OpenFile, Request
+from tracefs_fuse.files.node import READABLE, File, OpenFile, Request, Seeks
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.output import PipeText
 from tracefs_fuse.tracing.raw_pages import RawPages
@@ -28,7 +28,7 @@ _ASKED_TWICE = 2
 class _WaitingFile(OpenFile):
     """An open file whose reader may wait for events."""
 
-    seekable = False
+    seeks = Seeks.NOWHERE
 
     def __init__(self, array: TraceArray) -> None:
         self._array = array
@@ -58,6 +58,8 @@ class TracePipe(File):
 
 
 class _OpenPipe(_WaitingFile):
+    """Does not splice as a kernel's does, for FUSE takes a short answer for the end of the file."""
+
     def __init__(self, array: TraceArray, cpu: int | None, cpus: set[int]) -> None:
         super().__init__(array)
         self._cpus = cpus
@@ -65,8 +67,6 @@ class _OpenPipe(_WaitingFile):
         self._has_read = False
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
-        if request.splices:  # FUSE takes a short answer for the end of the file
-            raise refuse(errno.EINVAL)
         waits = False
         while not (data := self._text.read(size)):
             if nonblock:
@@ -102,6 +102,8 @@ class RawPipe(File):
 
 
 class _OpenRawPipe(_WaitingFile):
+    splices = True
+
     def __init__(self, array: TraceArray, cpu: int, *, snapshot: bool) -> None:
         super().__init__(array)
         self._pages = RawPages(array, cpu, snapshot=snapshot)

@@ -5,15 +5,18 @@ Modelled after init_tracer_tracefs() and tracer_init_tracefs() (kernel/trace/tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Callable
 from functools import partial
 
-from tracefs_fuse.files.node import Directory, Node, Request, TextFile
+from tracefs_fuse.files.node import Directory, Node, OpenText, Request, Seeks, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
+from tracefs_fuse.files.tracefs.filesystem import TRACEFS
 from tracefs_fuse.files.tracefs.listing import LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.pipe import RawPipe, TracePipe
 from tracefs_fuse.files.tracefs.text import command
+from tracefs_fuse.files.tracefs.trace import snapshot_file, trace_file
 from tracefs_fuse.tracing import (
     buffer_size,
     cpumask,
@@ -23,10 +26,9 @@ from tracefs_fuse.tracing import (
     set_event,
     trace_marker,
 )
-from tracefs_fuse.tracing.numbers import parse_unsigned
-from tracefs_fuse.tracing.output import snapshot_help_text, stats_text, trace_text
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.output import stats_text
 from tracefs_fuse.tracing.pid_filter import PidList
-from tracefs_fuse.tracing.ring_buffer import TraceBuffer
 from tracefs_fuse.tracing.trace_array import NOP, TraceArray
 from tracefs_fuse.tracing.tracing import Tracing
 
@@ -42,31 +44,37 @@ def tracefs_tree(tracing: Tracing) -> Directory:
         "README": TextFile(
             0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
         ),
-        "available_events": TextFile(0o440, lambda: set_event.available_events_text(top)),
+        "available_events": TextFile(
+            0o440, lambda: set_event.available_events_text(top), seeks=Seeks.NOT_TO_END
+        ),
         "instances": Instances(tracing),
         "dynamic_events": TextFile(
             0o640,
             synthetic.dynamic_text,
             command(synthetic.write_dynamic),
             truncated=lambda request: synthetic.truncate(),
+            seeks=Seeks.NOT_TO_END,
         ),
-        "printk_formats": TextFile(0o440, lambda: ""),
-        "saved_cmdlines": TextFile(0o440, cmdlines.comms_text),
+        "printk_formats": TextFile(0o440, lambda: "", seeks=Seeks.NOT_TO_END),
+        "saved_cmdlines": TextFile(0o440, cmdlines.comms_text, seeks=Seeks.NOT_TO_END),
         "saved_cmdlines_size": TextFile(
-            0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize)
+            0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize), seeks=Seeks.NOWHERE
         ),
-        "saved_tgids": TextFile(0o440, cmdlines.tgids_text),
+        "saved_tgids": TextFile(0o440, cmdlines.tgids_text, seeks=Seeks.NOT_TO_END),
         "synthetic_events": TextFile(
             0o640,
             synthetic.text,
             command(synthetic.write),
             truncated=lambda request: synthetic.truncate(),
+            seeks=Seeks.NOT_TO_END,
         ),
         "tracing_thresh": TextFile(
             0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
         ),
     }
-    return Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
+    tree = Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
+    tree.filesystem = TRACEFS
+    return tree
 
 
 class Instances(Directory):
@@ -108,7 +116,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
     version = array.tracing.version
     all_cpus = range(array.tracing.cpu_count)
     entries: dict[str, Node] = {
-        "available_tracers": TextFile(0o440, lambda: f"{NOP}\n"),
+        "available_tracers": TextFile(0o440, lambda: f"{NOP}\n", seeks=Seeks.NOT_TO_END),
         "buffer_percent": TextFile(
             0o640,
             lambda: f"{array.buffer_percent}\n",
@@ -122,9 +130,12 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             array.error_log.text,
             command(lambda text: None),
             truncated=lambda request: array.error_log.clear(),
+            seeks=Seeks.READERS_NOT_TO_END,
         ),
         "events": EventsDirectory(array),
-        "free_buffer": TextFile(0o200, store=command(lambda text: None), released=array.free),
+        "free_buffer": TextFile(
+            0o200, store=command(lambda text: None), released=array.free, seeks=Seeks.NOWHERE
+        ),
         "tracing_max_latency": _number_file(array, "max_latency"),
         "options": Directory(
             newest_first(
@@ -143,22 +154,23 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             lambda: set_event.set_event_text(array),
             command(lambda text: set_event.write_set_event(array, text)),
             truncated=lambda request: set_event.truncate_set_event(array),
+            seeks=Seeks.NOT_TO_END,
         ),
         "set_event_notrace_pid": _pid_file(array, array.pids.never),
         "set_event_pid": _pid_file(array, array.pids.only),
-        "snapshot": _snapshot_file(array, None),
-        "timestamp_mode": TextFile(0o440, lambda: "[delta] absolute\n"),
-        "trace": _trace_file(array, None),
-        "trace_clock": TextFile(0o640, array.clock.text, command(array.set_clock)),
+        "snapshot": snapshot_file(array, None),
+        "timestamp_mode": TextFile(0o440, lambda: "[delta] absolute\n", seeks=Seeks.NOT_TO_END),
+        "trace": trace_file(array, None),
+        "trace_clock": TextFile(
+            0o640, array.clock.text, command(array.set_clock), seeks=Seeks.NOT_TO_END
+        ),
         "trace_marker": _marker_file(array, trace_marker.write_marker),
         "trace_marker_raw": _marker_file(array, trace_marker.write_marker_raw),
-        "trace_options": TextFile(0o640, array.options.text, command(array.options.write)),
-        "trace_pipe": TracePipe(array),
-        "tracing_cpumask": TextFile(
-            0o640,
-            lambda: cpumask.text(array),
-            command(lambda text: cpumask.write(array, text)),
+        "trace_options": TextFile(
+            0o640, array.options.text, command(array.options.write), seeks=Seeks.NOT_TO_END
         ),
+        "trace_pipe": TracePipe(array),
+        "tracing_cpumask": _CpumaskFile(array),
         "tracing_on": TextFile(
             0o640,
             lambda: f"{int(array.tracing_on)}\n",
@@ -172,16 +184,23 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             command(lambda text: buffer_size.write_subbuf_size(array, text)),
         )
     if version.has_show_event_files:
-        entries["show_event_filters"] = TextFile(0o440, lambda: event_overview.filters_text(array))
+        entries["show_event_filters"] = TextFile(
+            0o440, lambda: event_overview.filters_text(array), seeks=Seeks.NOT_TO_END
+        )
         entries["show_event_triggers"] = TextFile(
-            0o440, lambda: event_overview.triggers_text(array)
+            0o440, lambda: event_overview.triggers_text(array), seeks=Seeks.NOT_TO_END
         )
     if version.has_syscall_user_buf_size:
         entries["syscall_user_buf_size"] = _number_file(
             array, "syscall_user_buf_size", _MAX_USER_BUFFER
         )
     entries |= {
-        name: TextFile(0o640, partial(str, shown), command(function_filter.write))
+        name: TextFile(
+            0o640,
+            partial(str, shown),
+            command(function_filter.write),
+            seeks=Seeks.READERS_NOT_TO_END,
+        )
         for name, shown in function_filter.FILES.items()
     }
     entries |= {name: _function_pid_file() for name in function_filter.PID_FILES}
@@ -192,41 +211,15 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
     return Directory(
         {
             "snapshot_raw": RawPipe(array, cpu, snapshot=True),
-            "snapshot": _snapshot_file(array, cpu),
+            "snapshot": snapshot_file(array, cpu),
             "buffer_size_kb": _buffer_size_file(array, cpu),
             "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
             "trace_pipe_raw": RawPipe(array, cpu),
-            "trace": _trace_file(array, cpu),
+            "trace": trace_file(array, cpu),
             "trace_pipe": TracePipe(array, cpu),
         },
         mode=_FOLDER,
     )
-
-
-def _trace_file(array: TraceArray, cpu: int | None) -> TextFile:
-    return TextFile(
-        0o640,
-        lambda: _trace(array, array.buffer, cpu),
-        store=command(lambda text: None),
-        truncated=lambda request: array.clear(cpu),
-    )
-
-
-def _trace(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[str]:
-    return trace_text(array, buffer, buffer.cpus if cpu is None else [buffer.cpus[cpu]])
-
-
-def _snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
-    def show() -> Iterator[str]:
-        buffer = array.snapshot_buffer
-        if buffer is None or not buffer.entries:
-            return iter([snapshot_help_text(array, cpu is not None)])
-        return _trace(array, buffer, cpu)
-
-    def store(text: str) -> None:
-        array.write_snapshot(parse_unsigned(text), cpu)
-
-    return TextFile(0o640, show, store=command(store))
 
 
 def _buffer_size_file(array: TraceArray, cpu: int | None) -> TextFile:
@@ -242,7 +235,36 @@ def _option_file(array: TraceArray, name: str) -> TextFile:
         0o640,
         lambda: f"{int(name in array.options)}\n",
         command(lambda text: array.options.write_file(name, text)),
+        holds=array.tracing.version.options_hold,
     )
+
+
+class _CpumaskFile(TextFile):
+    """``tracing_cpumask``."""
+
+    def __init__(self, array: TraceArray) -> None:
+        super().__init__(
+            0o640,
+            lambda: cpumask.text(array),
+            command(lambda text: cpumask.write(array, text)),
+        )
+        self._array = array
+
+    def opened(self, flags: int) -> OpenText:
+        return _OpenCpumask(self, self._array)
+
+
+class _OpenCpumask(OpenText):
+    """A read with no room for the whole mask is EINVAL, wherever it reads."""
+
+    def __init__(self, file: TextFile, array: TraceArray) -> None:
+        super().__init__(file)
+        self._array = array
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        if size <= len(cpumask.text(self._array)):
+            raise refuse(errno.EINVAL)
+        return super().read(request, size, offset, nonblock)
 
 
 def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
@@ -254,7 +276,7 @@ def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
         pids.clear()
         array.pids_changed()
 
-    return TextFile(0o640, pids.text, command(store), truncated=truncated)
+    return TextFile(0o640, pids.text, command(store), truncated=truncated, seeks=Seeks.NOT_TO_END)
 
 
 def _function_pid_file() -> TextFile:
@@ -264,6 +286,7 @@ def _function_pid_file() -> TextFile:
         lambda: pids.text() or function_filter.NO_PID,
         command(pids.add),
         truncated=lambda request: pids.clear(),
+        seeks=Seeks.READERS_NOT_TO_END,
     )
 
 
@@ -271,7 +294,7 @@ def _marker_file(array: TraceArray, write: Callable[[TraceArray, Caller, bytes],
     def store(request: Request, data: bytes) -> int:
         return write(array, Caller.of(request, array.tracing.cpu_count), data)
 
-    return TextFile(0o220, store=store, seekable=False)
+    return TextFile(0o220, store=store, seeks=Seeks.NOWHERE)
 
 
 def _tracing_on(array: TraceArray, text: str) -> None:

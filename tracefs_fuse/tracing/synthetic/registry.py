@@ -6,6 +6,7 @@ Modelled after synth_events_write() and dyn_event_create() (kernel/trace/trace_d
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 _LOCATION = "synthetic_events"
 _GROUP = "synthetic"
-_MAX_LINE = 4094
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_MAX_LINE = 4095
+"""... with the newline, if there is one."""
+
 _NO_TYPE = "No matching dynamic event type"
 
 
@@ -68,10 +72,10 @@ class SyntheticEvents:
 
     @staticmethod
     def _each_line(data: str, run: Callable[[str], None]) -> None:
-        for line in data.split("\n"):
+        for line in _LINE.findall(data):
             if len(line) > _MAX_LINE:
                 raise refuse(errno.EINVAL)
-            command = line.partition("#")[0]
+            command = line.removesuffix("\n").partition("#")[0]
             if command.strip():
                 run(command)
 
