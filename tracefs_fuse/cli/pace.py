@@ -15,7 +15,7 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-_BUDGET = 0.05
+_BUDGET = 0.02
 """Seconds of real time that one catching up may take."""
 
 _REST = 0.01
