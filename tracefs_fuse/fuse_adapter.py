@@ -16,6 +16,7 @@ attributes (EOPNOTSUPP), no work at close.
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 import logging
 import os
@@ -50,6 +51,7 @@ _POLL_TURN = 0.05
 
 _BLOCK_SIZE = 4096
 _WANTED = {os.O_RDONLY: os.R_OK, os.O_WRONLY: os.W_OK, os.O_RDWR: os.R_OK | os.W_OK}
+_INODE_BYTES = 6
 _UNCHANGED = -1
 """What chown(2) passes for an owner that stays: fusepy makes it -1."""
 
@@ -95,7 +97,6 @@ class LabOperations:
         self._readers = readers
         self._pace = pace
         self._started = started
-        self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
         self._held: dict[int, str] = {}
         """Paths of the open files that hold their folders."""
@@ -178,7 +179,7 @@ class LabOperations:
         node = self._node(path)
         uid, gid = self._owner_of(node)
         return {
-            "st_ino": self._inode_number(path),
+            "st_ino": _inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": node.links if isinstance(node, Directory) else 1,
             "st_size": self._size(node, path),
@@ -210,14 +211,10 @@ class LabOperations:
         entries = [(name, prefix + name, _kind(child)) for name, child in node.children().items()]
         return iter(
             [
-                (name, {"st_ino": self._inode_number(full), "st_mode": kind}, 0)
+                (name, {"st_ino": _inode_number(full), "st_mode": kind}, 0)
                 for name, full, kind in [*dots, *entries]
             ]
         )
-
-    def _inode_number(self, path: str) -> int:
-        """Stays with the path, also when what is there is made anew."""
-        return self._inode_numbers.setdefault(path, len(self._inode_numbers) + 1)
 
     def readlink(self, path: str) -> str:
         node = self._node(path)
@@ -353,6 +350,14 @@ class LabOperations:
         raise refuse(errno.EPERM)
 
     mknod = unlink = rename = symlink = link = _refuse
+
+
+def _inode_number(path: str) -> int:
+    """Follows from the path, so that nothing is kept of paths that are gone; with so many bits no
+    two paths of a lab will have the same.
+    """
+    digest = hashlib.blake2b(path.encode("latin-1"), digest_size=_INODE_BYTES).digest()
+    return int.from_bytes(digest, "little") or 1  # no entry of a folder may have 0
 
 
 def _kind(node: Node) -> int:
