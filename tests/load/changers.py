@@ -6,7 +6,7 @@ import os
 from collections import deque
 
 from tests.load.client import Client
-from tests.load.settings import LAB_SETTINGS, LATEST_NAMES, SETTINGS, Setting
+from tests.load.settings import LAB_SETTINGS, LARGEST_BUFFER_KB, LATEST_NAMES, SETTINGS, Setting
 from tests.load.stages import INSTANCES, TRACING
 
 CHANGED = (TRACING, *(f"{INSTANCES}/changed{number}" for number in range(3)))
@@ -89,6 +89,7 @@ class Maker:
             with client.asks("mkdir", path):
                 os.mkdir(client.mount / path)
             made.append(path)
+            client.write(f"{path}/buffer_size_kb", b"%d" % LARGEST_BUFFER_KB)
             for _ in range(client.random.randrange(10)):
                 self._changer.change_one(client, path)
             client.names(f"{path}/events/huge_memory")

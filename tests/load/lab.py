@@ -14,6 +14,7 @@ import psutil
 
 from tests.conftest import run_command
 from tests.load.changers import CHANGED
+from tests.load.settings import LARGEST_BUFFER_KB
 from tests.load.stages import QUIET, STAGES, TRACING, Stage
 from tracefs_fuse.cli.mounts import mount_at
 
@@ -54,6 +55,8 @@ class LoadedLab:
     def make_instances(self) -> None:
         for path in (QUIET, *CHANGED, *(stage.path for stage in STAGES)):
             (self.mount / path).mkdir(exist_ok=True)
+        for path in CHANGED:
+            (self.mount / path / "buffer_size_kb").write_text(str(LARGEST_BUFFER_KB))
         (self.mount / TRACING / "events/enable").write_text("1")
         for stage in STAGES:
             settings = (("buffer_size_kb", str(stage.buffer_kb)), *stage.settings)

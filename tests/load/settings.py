@@ -12,7 +12,8 @@ _SCAN_PMD = "events/huge_memory/mm_khugepaged_scan_pmd"
 _SCAN = "events/huge_memory/mm_khugepaged_scan"
 _COLLAPSE = "events/huge_memory/mm_collapse_huge_page"
 
-LARGEST_BUFFER_KB = 2048
+LARGEST_BUFFER_KB = 256
+"""So little that buffers are full soon, and memory that still grows is not theirs."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ SETTINGS = (
     Setting("trace_options", ("nohex", "latency-format", "nolatency-format", "fields", "nofields")),
     Setting("trace_options", ("record-tgid", "norecord-tgid", "overwrite", "nooverwrite")),
     Setting("trace_options", ("pause-on-trace", "nopause-on-trace", "block", "noblock", "verbose")),
-    Setting("buffer_size_kb", ("1", "64", "512", str(LARGEST_BUFFER_KB))),
-    Setting("per_cpu/cpu{cpu}/buffer_size_kb", ("8", "128", "1408")),
+    Setting("buffer_size_kb", ("1", "16", "64", str(LARGEST_BUFFER_KB))),
+    Setting("per_cpu/cpu{cpu}/buffer_size_kb", ("8", "32", "128")),
     Setting("buffer_subbuf_size_kb", ("4", "4", "8", "64")),
     Setting("buffer_percent", ("0", "50", "100")),
     Setting("tracing_cpumask", ("1", "2", "3", "f")),
