@@ -6,7 +6,6 @@ and whether memory had to be compacted for it.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, Folio
@@ -49,27 +48,38 @@ class Fragmentation:
 
 
 class _Node:
-    """One node's page numbers."""
+    """One node's page numbers.
+
+    Free blocks come in pairs ("buddies"): of two that are free a larger one is made, so that what
+    was taken apart is whole again once all of it is free.
+    """
 
     def __init__(self, number: int) -> None:
         self._next = (number << _NODE_SHIFT) + _FIRST_PFN
-        self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self._free: list[dict[int, None]] = [{} for _ in range(HPAGE_PMD_ORDER + 1)]
+        """By order, the first pages of blocks, the one to be taken next at the end."""
+
         self.used = 0
 
     def take(self, order: int) -> int:
         """The first page of a block that nobody has."""
         free = self._free[order]
         if free:
-            return free.pop()
+            return free.popitem()[0]
         if order == HPAGE_PMD_ORDER:
             self._next += HPAGE_PMD_NR
             return self._next - HPAGE_PMD_NR
         block = self.take(order + 1)
-        free.append(block + (1 << order))
+        free[block + (1 << order)] = None
         return block
 
     def give(self, pfn: int, order: int) -> None:
-        self._free[order].append(pfn)
+        """__free_one_page()."""
+        while order < HPAGE_PMD_ORDER and (buddy := pfn ^ (1 << order)) in self._free[order]:
+            del self._free[order][buddy]
+            pfn = min(pfn, buddy)
+            order += 1
+        self._free[order][pfn] = None
 
 
 class PhysicalMemory:

@@ -16,6 +16,7 @@ extended attributes (EOPNOTSUPP), no work at close.
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 import logging
 import os
@@ -54,6 +55,7 @@ _POLL_TURN = 0.05
 _WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
 """What an access mode of open(2) asks for; the last is for ioctl(2) alone."""
 
+_INODE_BYTES = 6
 _UNCHANGED = -1
 """What chown(2) passes for an owner that stays: fusepy makes it -1."""
 
@@ -102,7 +104,6 @@ class LabOperations:
         self._readers = readers
         self._pace = pace
         self._started = started
-        self._inode_numbers = {"/": 1}
         self._open: dict[int, OpenFile] = {}
         self._held: dict[int, str] = {}
         """Paths of the open files that hold their folders."""
@@ -205,7 +206,7 @@ class LabOperations:
         uid, gid = self._owner_of(node)
         accessed, changed = node.times or (self._mounted_at, self._mounted_at)
         return {
-            "st_ino": self._inode_number(path),
+            "st_ino": _inode_number(path),
             "st_mode": _kind(node) | node.mode,
             "st_nlink": node.links if isinstance(node, Directory) else 1,
             "st_size": self._size(node, path),
@@ -239,14 +240,10 @@ class LabOperations:
         entries = [(name, prefix + name, _kind(child)) for name, child in node.children().items()]
         return iter(
             [
-                (name, {"st_ino": self._inode_number(full), "st_mode": kind}, 0)
+                (name, {"st_ino": _inode_number(full), "st_mode": kind}, 0)
                 for name, full, kind in [*dots, *entries]
             ]
         )
-
-    def _inode_number(self, path: str) -> int:
-        """Stays with the path, also when what is there is made anew."""
-        return self._inode_numbers.setdefault(path, len(self._inode_numbers) + 1)
 
     def readlink(self, path: str) -> str:
         node = self._node(path)
@@ -432,6 +429,14 @@ class LabOperations:
         head, _, name = new_path.rpartition("/")
         self._parent(new_path, new=self._directory(head).lookup(name) is None)
         raise refuse(self._parent(path)[2].removing)
+
+
+def _inode_number(path: str) -> int:
+    """Follows from the path, so that nothing is kept of paths that are gone; with so many bits no
+    two paths of a lab will have the same.
+    """
+    digest = hashlib.blake2b(path.encode("latin-1"), digest_size=_INODE_BYTES).digest()
+    return int.from_bytes(digest, "little") or 1  # no entry of a folder may have 0
 
 
 def _kind(node: Node) -> int:

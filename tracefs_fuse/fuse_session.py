@@ -21,6 +21,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import fuse
@@ -30,6 +31,9 @@ LOOKUP, GETATTR = 1, 3
 
 See include/uapi/linux/fuse.h: enum fuse_opcode.
 """
+
+_RELEASE = 18
+"""Opcode of a request that closes a file: nobody waits for its answer."""
 
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
@@ -87,7 +91,11 @@ _lib.fuse_notify_poll.argtypes = [ctypes.c_void_p]
 
 def opcode() -> int:
     """What the kernel asked for in the request that this thread serves."""
-    return _U32.from_buffer(_current.request, _OPCODE_OFFSET).value
+    return _opcode_of(_current.request)
+
+
+def _opcode_of(request: ctypes.Array[ctypes.c_char]) -> int:
+    return _U32.from_buffer(request, _OPCODE_OFFSET).value
 
 
 def poll_events() -> int:
@@ -181,7 +189,11 @@ def _main(
 
 
 class _Workers:
-    """Threads that take requests: always one more than there are requests under way."""
+    """Threads that take requests: always one more than there are requests under way.
+
+    close(2) returns before its request was answered.  So that what a program asks for next finds
+    the file closed, a request waits for the closings that came before it.
+    """
 
     def __init__(self, session: int) -> None:
         self._session = session
@@ -189,6 +201,8 @@ class _Workers:
         self._changed = threading.Condition()
         self._idle = 0
         self._busy = 0
+        self._closings = 0
+        self._receiving = threading.Lock()
 
     def start(self) -> None:
         threading.Thread(target=self._run, daemon=True).start()
@@ -204,7 +218,12 @@ class _Workers:
             self._idle += 1
         while True:
             channel = ctypes.c_void_p(self._channel)
-            length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
+            with self._receiving:
+                length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
+                closes = length > 0 and _opcode_of(buffer) == _RELEASE
+                if closes:
+                    with self._changed:
+                        self._closings += 1
             if length in (-errno.EINTR, -errno.EAGAIN):
                 continue
             if length <= 0:  # unmounted
@@ -214,12 +233,16 @@ class _Workers:
                 self._idle -= 1
                 self._busy += 1
                 if not self._idle:
-                    self.start()
+                    with suppress(RuntimeError):  # no thread to be had: there are those there are
+                        self.start()
+                while self._closings and not closes:
+                    self._changed.wait()
             _current.request = buffer
             _lib.fuse_session_process(self._session, buffer, length, channel)
             with self._changed:
                 self._busy -= 1
-                self._changed.notify()
+                self._closings -= closes
+                self._changed.notify_all()
                 if self._idle >= _MAX_IDLE:
                     return
                 self._idle += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -10,6 +11,7 @@ from tracefs_fuse.cli.pace import Pace
 
 SECOND = 1_000_000_000
 PATIENCE = 20.0
+REST = 0.02
 
 
 class Appointments:
@@ -37,7 +39,11 @@ class Appointments:
 class Slow(Appointments):
     """Never gets further than a virtual second in one budget."""
 
+    takes = 0.0
+    """Seconds of real time for that."""
+
     def run_until(self, moment: int, *, budget: float) -> None:
+        time.sleep(self.takes)
         super().run_until(min(moment, self.now + SECOND), budget=budget)
 
 
@@ -83,12 +89,28 @@ def test_debt_is_not_piled_up() -> None:
     with machine.lock:
         for _ in range(3):
             pace.catch_up()
+            time.sleep(REST)
         assert machine.now == 3 * SECOND
     eager = Appointments(10**9 * SECOND)
     pace = Pace(eager, speed=10**6)
     with eager.lock:
         pace.catch_up()
         assert eager.now > 0
+
+
+def test_requests_come_between_what_takes_too_long() -> None:
+    """A machine that has too much to do works for no longer than it rests."""
+    machine = Slow(10**9 * SECOND)
+    machine.takes = REST
+    pace = Pace(machine, speed=10**6)
+    with machine.lock:
+        pace.catch_up()
+        for _ in range(10):
+            pace.catch_up()
+        assert machine.now == SECOND
+        time.sleep(2 * REST)
+        pace.catch_up()
+        assert machine.now == 2 * SECOND
 
 
 class Stumbling(Appointments):

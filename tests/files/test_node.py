@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +54,34 @@ def test_pieces_are_made_as_they_are_read() -> None:
     assert made == [0, 1]
     assert read(opened, 1000, 396) == b"099\n"
     assert read(opened, 1000, 400) == b""
+
+
+def test_pieces_that_were_read_are_made_anew_for_a_read_in_front() -> None:
+    made: list[int] = []
+
+    def show() -> Iterator[str]:
+        for number in range(100):
+            made.append(number)
+            yield f"{number:03}\n"
+
+    opened = TextFile(0o440, show).open(REQUEST, os.O_RDONLY)
+    assert read(opened, 8, 80) == b"020\n021\n"
+    assert read(opened, 8, 80) == b"020\n021\n"
+    assert read(opened, 8, 84) == b"021\n022\n"
+    assert made == list(range(23))
+    assert read(opened, 8, 40) == b"010\n011\n"
+    assert made == [*range(23), *range(12)]
+    assert read(opened, 8, 1000) == b""
+
+
+def test_text_that_goes_on_while_it_is_read_takes_no_memory() -> None:
+    opened = TextFile(0o440, lambda: itertools.repeat("x" * 1000)).open(REQUEST, os.O_RDONLY)
+    tracemalloc.start()
+    for number in range(1000):
+        assert len(read(opened, 5000, 5000 * number)) == 5000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 def test_each_character_is_a_byte() -> None:

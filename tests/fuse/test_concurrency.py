@@ -35,7 +35,9 @@ def cpus() -> list[int]:
 
 @pytest.fixture
 def tracing(mount_lab: MountLab, cpus: list[int]) -> Path:
+    """Of a lab whose buffers take all events, however slow a reader is."""
     lab = mount_lab("--workload", "idle", "--cpus", str(max(cpus) + 1))
+    (lab / "sys/kernel/tracing/buffer_size_kb").write_text("64")
     return lab / "sys/kernel/tracing"
 
 
@@ -127,3 +129,27 @@ def test_trace_in_pieces_while_it_is_written(tracing: Path, cpus: list[int]) -> 
 def in_pieces(path: Path) -> str:
     with path.open("rb", buffering=0) as file:
         return b"".join(iter(lambda: file.read(70), b"")).decode()
+
+
+def test_a_file_that_was_closed_holds_no_instance(tracing: Path) -> None:
+    """close(2) does not wait for FUSE: what comes after it must find the file closed."""
+    instances = os.open(tracing / "instances", os.O_RDONLY)
+    done = threading.Event()
+
+    def read_on() -> None:
+        while not done.is_set():
+            (tracing / "README").read_bytes()
+
+    beside = [threading.Thread(target=read_on) for _ in range(2)]
+    for thread in beside:
+        thread.start()
+    try:
+        for _ in range(500):
+            os.mkdir("short", dir_fd=instances)
+            os.close(os.open("short/trace", os.O_RDONLY, dir_fd=instances))
+            os.rmdir("short", dir_fd=instances)
+    finally:
+        done.set()
+        for thread in beside:
+            thread.join()
+        os.close(instances)

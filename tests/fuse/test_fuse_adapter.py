@@ -155,6 +155,7 @@ def test_listing(sample: Sample) -> None:
         found = {entry.name: (entry.inode(), entry.is_file()) for entry in entries}
     assert list(found) == names
     assert found == {name: ((sample.files / name).stat().st_ino, True) for name in names}
+    assert len({number for number, _ in found.values()} - {0}) == len(names)
     with os.scandir(sample.folder) as entries:
         kinds = {
             entry.name: (entry.is_dir(follow_symlinks=False), entry.is_symlink())

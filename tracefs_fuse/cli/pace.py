@@ -2,7 +2,8 @@
 
 The engine never sleeps: it does what is due up to a moment.  Before each request, and when
 something falls due, it is run up to the moment that real time has reached, times the speed.  When
-that takes too long the lab's clock falls behind for good instead of piling up work.
+that takes too long the lab's clock falls behind for good instead of piling up work, and the engine
+rests for as long as it ran, so that requests get their share of a lab that has too much to do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
-_BUDGET = 0.05
+_BUDGET = 0.02
 """Seconds of real time that one catching up may take."""
 
 _REST = 0.01
@@ -50,15 +51,21 @@ class Pace:
         self._virtual_start = machine.now
         self._due_changed = threading.Condition(machine.lock)
         self._awaited: int | None = None
+        self._rests_until = 0
         self._stopped = False
 
     def catch_up(self) -> None:
         """Let the machine do what is due by now; the lock is held."""
-        machine = self._machine
-        elapsed = time.monotonic_ns() - self._real_start
-        target = self._virtual_start + int(elapsed * self._speed)
+        machine, began = self._machine, time.monotonic_ns()
+        if began < self._rests_until:
+            return
+        target = self._virtual_start + int((began - self._real_start) * self._speed)
         machine.run_until(target, budget=_BUDGET)
-        self._virtual_start -= max(0, target - machine.now)
+        behind = target - machine.now
+        if behind > 0:
+            self._virtual_start -= behind
+            ended = time.monotonic_ns()
+            self._rests_until = ended + (ended - began)
 
     def settle(self) -> None:
         """Something may have moved what is due next; the lock is held."""

@@ -240,7 +240,11 @@ class TextFile(File):
 
 
 class OpenText(OpenFile):
-    """An open :class:`TextFile`."""
+    """An open :class:`TextFile`.
+
+    Text that comes in pieces may go on while it is read, so what was read of it is not kept: for a
+    read further in front it is made anew.
+    """
 
     def __init__(self, file: TextFile, flags: int = os.O_RDONLY) -> None:
         self._file = file
@@ -249,23 +253,38 @@ class OpenText(OpenFile):
             self.seeks = Seeks.NOT_TO_END if reads(flags) else Seeks.ANYWHERE
         self.splices = file.splices
         self._pieces: Iterator[str] | None = None
+        self._in_pieces = False
         self._text = bytearray()
+        self._start = 0
+        """Where in the file the text begins that is kept."""
 
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         if self._file.show is None:
             raise refuse(errno.EINVAL)
         if offset and self._file.at_once:
             return b""
-        if self._pieces is None or offset == 0:  # rewinding makes the text anew
-            shown = self._file.show()
+        if self._pieces is None or offset == 0 or offset < self._start:
+            shown = self._file.show()  # rewinding makes the text anew
+            self._in_pieces = not isinstance(shown, str)
             self._pieces = iter((shown,)) if isinstance(shown, str) else shown
             self._text.clear()
-        while len(self._text) < offset + size:
+            self._start = 0
+        while self._start + len(self._text) < offset + size:
             piece = next(self._pieces, None)
             if piece is None:
                 break
             self._text += piece.encode("latin-1")
-        return bytes(self._text[offset : offset + size])
+            if self._in_pieces:
+                self._forget(offset)
+        at = offset - self._start
+        return bytes(self._text[at : at + size])
+
+    def _forget(self, offset: int) -> None:
+        """Let go of what comes before an offset."""
+        gone = min(offset - self._start, len(self._text))
+        if gone:
+            del self._text[:gone]
+            self._start += gone
 
     def write(self, request: Request, data: bytes, offset: int) -> int:
         if self._file.store is None:

@@ -30,7 +30,7 @@ class MountsFile(File):
 def mounts_text(pid: int) -> str:
     """What a process finds mounted; the lab's rows alone when it is gone."""
     try:
-        rows = Path(f"/proc/{pid}/mounts").read_bytes().decode("latin-1").splitlines()
+        rows = Path(f"/proc/{pid}/mounts").read_bytes().decode("latin-1").split("\n")[:-1]
     except OSError:
         rows = []
     return "".join(f"{row}\n" for row in rows if row.split(" ")[2] not in _REPLACED) + _OF_THE_LAB
