@@ -14,6 +14,9 @@ def _names(text: str) -> frozenset[str]:
 
 
 _NUMBER = "EINVAL ERANGE"
+_READ_NOW = "EBUSY ENOMEM"
+"""The buffers are to get another size while somebody reads them."""
+
 _FILTER = "EINVAL ENOENT EPERM ESRCH"
 _COMMAND = "ENOENT EEXIST EBUSY E2BIG EDOM ENOMEM ERANGE"
 
@@ -22,12 +25,14 @@ ERRORS_OF_WRITE: dict[str, frozenset[str]] = {
         ("option", "tracing_on", "tracing_thresh", "tracing_max_latency"), _names(_NUMBER)
     ),
     **dict.fromkeys(("buffer_percent", "syscall_user_buf_size"), _names(_NUMBER)),
-    **dict.fromkeys(("buffer_size_kb", "saved_cmdlines_size"), _names(f"{_NUMBER} ENOMEM")),
-    "buffer_subbuf_size_kb": _names(f"{_NUMBER} ENOMEM EBUSY"),
-    "snapshot": _names(f"{_NUMBER} ENOMEM EBUSY"),
-    "enable": _names(_NUMBER),
-    **dict.fromkeys(("trace_clock", "trace_options", "current_tracer"), _names("EINVAL")),
-    **dict.fromkeys(("set_ftrace_filter", "set_ftrace_notrace", "set_event"), _names("EINVAL")),
+    **dict.fromkeys(
+        ("buffer_size_kb", "buffer_subbuf_size_kb", "snapshot", "enable"),
+        _names(f"{_NUMBER} {_READ_NOW}"),
+    ),
+    "saved_cmdlines_size": _names(f"{_NUMBER} ENOMEM"),
+    **dict.fromkeys(("trace_clock", "trace_options"), _names("EINVAL")),
+    **dict.fromkeys(("current_tracer", "set_event"), _names(f"EINVAL {_READ_NOW}")),
+    **dict.fromkeys(("set_ftrace_filter", "set_ftrace_notrace"), _names("EINVAL")),
     **dict.fromkeys(("set_event_pid", "set_event_notrace_pid"), _names(f"{_NUMBER} EPERM")),
     **dict.fromkeys(("set_ftrace_pid", "set_ftrace_notrace_pid"), _names(f"{_NUMBER} EPERM")),
     "tracing_cpumask": _names("EINVAL EOVERFLOW"),
