@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda text: None) -> Repo
             crew.tell_stacks()
         report.faults.append(lab.tell_stacks())
         report.faults += [path.read_text() for path in lab.folder.glob("stacks*")]
+    except OSError:
+        report.faults.append(traceback.format_exc())
     finally:
         for crew in crews:
             crew.kill()
