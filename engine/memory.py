@@ -130,8 +130,15 @@ class PhysicalMemory:
         """The first of 512 page numbers for the pages of one page table."""
         return self._nodes[node].take(HPAGE_PMD_ORDER)
 
-    def give_frames(self, frames: int) -> None:
-        self._nodes[node_of(frames)].give(frames, HPAGE_PMD_ORDER)
+    def give_frames(self, frames: int, lent: int) -> None:
+        """Take them back, all but those that went to folios; lent: a bit for each of these."""
+        node = self._nodes[node_of(frames)]
+        if not lent:
+            node.give(frames, HPAGE_PMD_ORDER)
+            return
+        for index in range(HPAGE_PMD_NR):
+            if not lent >> index & 1:
+                node.give(frames + index, 0)
 
     def allocate(self, order: int = 0, node: int = 0, *, compact: bool = True) -> Folio | None:
         """A folio; None when there is no block for it.

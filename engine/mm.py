@@ -174,8 +174,8 @@ class MmStruct:
     def drop_table(self, base: int) -> None:
         """Free a page table, which is empty."""
         table = self.pmds.pop(base)
-        if isinstance(table, PageTable) and not table.lent:
-            self.kernel.memory.give_frames(table.frames)
+        if isinstance(table, PageTable):
+            self.kernel.memory.give_frames(table.frames, table.lent)
 
     def free_tables(self, start: int, end: int) -> None:
         """free_pgtables(): those of ranges, and of GiB, in which nothing is mapped any more."""

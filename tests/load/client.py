@@ -60,8 +60,8 @@ class Board:
 
     def longest_wait(self) -> tuple[float, str]:
         """Seconds that the oldest request is under way, and what it is."""
-        waits = [(s.since, s.what.decode(errors="replace")) for s in self.slots if s.since]
-        since, what = min(waits, default=(time.monotonic(), ""))
+        seen = [(slot.since, slot.what.decode(errors="replace")) for slot in self.slots]
+        since, what = min((wait for wait in seen if wait[0]), default=(time.monotonic(), ""))
         return time.monotonic() - since, what
 
 

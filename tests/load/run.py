@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,7 +92,10 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda text: None) -> Repo
         report.faults.append(str(stuck))
         for crew in crews:
             crew.tell_stacks()
-        report.faults += [lab.tell_stacks(), (lab.folder / "stacks").read_text()]
+        report.faults.append(lab.tell_stacks())
+        report.faults += [path.read_text() for path in lab.folder.glob("stacks*")]
+    except OSError:
+        report.faults.append(traceback.format_exc())
     finally:
         for crew in crews:
             crew.kill()
@@ -151,7 +155,7 @@ class _Run:
 
     def _crew(self, jobs: list[Job]) -> Crew:
         seed = f"{self._plan.seed} {self._threads}"
-        stacks = self._lab.folder / "stacks"
+        stacks = self._lab.folder / f"stacks{self._threads}"
         crew = Crew(jobs, self._lab.mount, self._board, self._threads, seed, stacks)
         self._threads += len(jobs)
         self._crews.append(crew)

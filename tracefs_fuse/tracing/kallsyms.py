@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from tracefs_fuse.tracing.events.stacks import (
     HIST_SKIPPED,
@@ -21,6 +21,9 @@ from tracefs_fuse.tracing.events.stacks import (
     frames_of,
 )
 from tracefs_fuse.tracing.versions import VERSIONS
+
+_MOST_STACKS = 512
+"""Kept of those that were asked for: tasks can have any number of names."""
 
 _TEXT = 0xFFFFFFFF81000000
 _IMAGE_SIZE = 0x1000000
@@ -97,7 +100,7 @@ def kallsyms_text(version: str, *, hidden: bool = False) -> str:
     return "".join(f"{0 if hidden else f.start:016x} T {f.name}\n" for f in functions)
 
 
-@cache
+@lru_cache(_MOST_STACKS)
 def stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
     """The kernel stack that a stacktrace trigger finds at an event, innermost address first.
 
@@ -106,7 +109,7 @@ def stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
     return tuple(_address(frame, version) for frame in frames_of(event, version, task))
 
 
-@cache
+@lru_cache(_MOST_STACKS)
 def hist_stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
     """The stack as ``common_stacktrace`` of a histogram has it."""
     skipped = HIST_SKIPPED_MARKER if event == MARKER else HIST_SKIPPED

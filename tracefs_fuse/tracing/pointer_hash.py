@@ -10,6 +10,9 @@ import hashlib
 _MAX_ERRNO = 4095
 _ADDRESSES = 1 << 64
 
+_MOST = 4096
+"""Texts that are kept: there is no end of addresses."""
+
 
 class PointerHash:
     """The hash of one lab: another seed gives other numbers."""
@@ -26,5 +29,7 @@ class PointerHash:
                 return f"{address:016x}"
             data = address.to_bytes(8, "little")
             digest = hashlib.blake2b(data, digest_size=4, key=self._key).hexdigest()
+            if len(self._texts) >= _MOST:
+                self._texts.clear()
             text = self._texts[address] = f"{digest:0>16}"
         return text
