@@ -33,7 +33,9 @@ ERRORS_OF_WRITE: dict[str, frozenset[str]] = {
     **dict.fromkeys(("trace_clock", "trace_options"), _names("EINVAL")),
     **dict.fromkeys(("current_tracer", "set_event"), _names(f"EINVAL {_READ_NOW}")),
     **dict.fromkeys(("set_ftrace_filter", "set_ftrace_notrace"), _names("EINVAL")),
-    **dict.fromkeys(("set_event_pid", "set_event_notrace_pid"), _names(f"{_NUMBER} EPERM")),
+    **dict.fromkeys(
+        ("set_event_pid", "set_event_notrace_pid"), _names(f"{_NUMBER} EPERM {_READ_NOW}")
+    ),
     **dict.fromkeys(("set_ftrace_pid", "set_ftrace_notrace_pid"), _names(f"{_NUMBER} EPERM")),
     "tracing_cpumask": _names("EINVAL EOVERFLOW"),
     "filter": _names(_FILTER),
@@ -132,7 +134,7 @@ ALLOWED_CHANGES = (
         "each line is a command of its own: those before the bad one have been obeyed",
     ),
     Allowance(
-        "set_event snapshot",
+        "set_event set_event_pid set_event_notrace_pid snapshot current_tracer enable",
         ".*/buffer(_total)?_size_kb",
         "the buffers get their size before what is written is looked at",
     ),

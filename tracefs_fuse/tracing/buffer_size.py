@@ -31,7 +31,9 @@ def size_text(array: TraceArray, cpu: int | None) -> str:
     if len(sizes) > 1:
         return "X\n"
     (size,) = sizes
-    return f"{size}\n" if array.expanded else f"{size} (expanded: {DEFAULT_SIZE >> 10})\n"
+    if cpu is None and not array.expanded:
+        return f"{size} (expanded: {DEFAULT_SIZE >> 10})\n"
+    return f"{size}\n"
 
 
 def total_size_text(array: TraceArray) -> str:

@@ -69,7 +69,6 @@ class EventFile:
         if not self.registered:
             self.soft_disabled = soft
             self.registered = self.was_enabled = True
-            self.array.expand()
         self.changed()
 
     def disable(self, *, soft: bool = False) -> None:

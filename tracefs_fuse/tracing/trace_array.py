@@ -35,7 +35,7 @@ class TraceArray:
         """options: those to start with; defaults when None."""
         self.tracing = tracing
         self.name = name
-        self.expanded = bool(name)
+        self._expanded = bool(name)
         self.options = Options(
             tracing.version,
             self._option_changed,
@@ -45,7 +45,7 @@ class TraceArray:
         self.clock = Clock(tracing.source)
         self.buffer = TraceBuffer(
             tracing.cpu_count,
-            DEFAULT_SIZE if self.expanded else MINIMAL_SIZE,
+            DEFAULT_SIZE if name else MINIMAL_SIZE,
             overwrite="overwrite" in self.options,
         )
         self.snapshot_buffer: TraceBuffer | None = None
@@ -171,13 +171,23 @@ class TraceArray:
 
     # -- buffers ---------------------------------------------------------------------------
 
-    def expand(self) -> None:
-        """Give the buffers their default size: the instance is going to be used.
+    @property
+    def _to_expand(self) -> TraceArray:
+        """Whose buffers grow when this instance is going to be used."""
+        return self.tracing.top if self.tracing.version.expands_top else self
 
-        Raises EBUSY, but only once, when they can't have it now.
+    @property
+    def expanded(self) -> bool:
+        """The buffers have grown, have been given a size or could not grow."""
+        return self._to_expand._expanded
+
+    def expand(self) -> None:
+        """tracing_update_buffers(): make room, for the instance is going to be used.
+
+        Raises EBUSY, but only once, when the buffers can't grow now.
         """
         if not self.expanded:
-            self.resize(DEFAULT_SIZE, None)
+            self._to_expand.resize(DEFAULT_SIZE, None)
 
     def resize(self, size: int, cpu: int | None) -> None:
         """Bytes for each CPU, or for one.
@@ -185,7 +195,7 @@ class TraceArray:
         Raises EBUSY while somebody looks at events in a buffer; at that of one CPU only if it
         would change.
         """
-        self.expanded = True
+        self._to_expand._expanded = True
         rings = [
             ring
             for buffer in self._buffers()
@@ -283,7 +293,12 @@ class TraceArray:
     # -- control ---------------------------------------------------------------------------
 
     def set_tracer(self, name: str) -> None:
-        """``current_tracer``: there is only nop."""
+        """``current_tracer``: there is only nop.
+
+        Raises EINVAL for another, and EBUSY if the buffers can't grow now.
+        """
+        if not self.expanded:
+            self.resize(DEFAULT_SIZE, None)
         if name.strip() != NOP:
             raise refuse(errno.EINVAL)
 
@@ -293,8 +308,7 @@ class TraceArray:
             file.enable() if on else file.disable()
 
     def pids_changed(self) -> None:
-        """set_event_pid or its negative was written."""
-        self.expand()
+        """set_event_pid or its negative has changed."""
         self._recompose()
 
     def _recompose(self) -> None:

@@ -133,6 +133,9 @@ class KernelVersion:
     options_hold: bool
     """Files in ``options`` hold their instance while they are open."""
 
+    expands_top: bool
+    """Whichever instance is used first, it is the buffers of the top level that are expanded."""
+
     resize_hides_errors: bool
     """Whatever keeps a buffer from being resized is told as ENOMEM."""
 
@@ -254,6 +257,7 @@ V7_3 = KernelVersion(
     marker_max=4096,
     marker_raw_max=4096,
     options_hold=True,
+    expands_top=False,
     resize_hides_errors=False,
     paused_is_off=False,
     marker_min_text=0,
@@ -350,6 +354,7 @@ V6_1 = replace(
     blocked_pipe_ends=True,
     line_buffer_size=4060,
     has_hist_poll=False,
+    expands_top=True,
     resize_hides_errors=True,
     paused_is_off=True,
     marker_max=1024,

@@ -269,6 +269,7 @@ class _OpenCpumask(OpenText):
 
 def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
     def store(text: str) -> None:
+        array.expand()
         pids.add(text)
         array.pids_changed()
 
