@@ -45,12 +45,12 @@ def total_size_text(array: TraceArray) -> str:
 
 
 def write_size(array: TraceArray, cpu: int | None, text: str) -> None:
-    """Kilobytes for each CPU, or for one; EINVAL for 0, EBUSY while the size can't change."""
+    """Kilobytes for each CPU, or for one; EINVAL for 0, else as :meth:`TraceArray.resize`."""
     kilobytes = parse_unsigned(text)
     if kilobytes == 0:
         raise refuse(errno.EINVAL)
     try:
-        array.resize(kilobytes << 10, cpu)
+        array.resize((kilobytes << 10) % (1 << 64), cpu)
     except OSError:
         if array.tracing.version.resize_hides_errors:
             raise refuse(errno.ENOMEM) from None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracefs_fuse.tracing.compose import Namespace
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.source import SourceLike
 
@@ -78,7 +79,7 @@ class Clock:
 
     def select(self, name: str) -> None:
         """Raises EINVAL for an unknown clock."""
-        found = [clock for clock in CLOCKS if clock.name == name.strip()]
+        found = [clock for clock in CLOCKS if clock.name == name.strip(BLANKS)]
         if len(name) >= _MAX_NAME or not found:
             raise refuse(errno.EINVAL)
         self.current = found[0]

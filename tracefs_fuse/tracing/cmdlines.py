@@ -10,14 +10,26 @@ import errno
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 from tracefs_fuse.tracing.source import TaskLike, comm_of_task
 
+_DEFAULT_SIZE = 128
 _MAX_SIZE = 32768
+_PAGE_SIZE = 4096
+_MAP_SIZE = 131096
+_NAME_SIZE = 20
+"""Bytes: of the map from pids to names, and of a name with its pid."""
+
+
+def _names_in_pages(size: int) -> int:
+    """How many names fit where so many are wanted: pages come in powers of two."""
+    pages = -(-(_MAP_SIZE + size * _NAME_SIZE) // _PAGE_SIZE)
+    order = (pages - 1).bit_length()
+    return ((_PAGE_SIZE << order) - _MAP_SIZE) // _NAME_SIZE
 
 
 class SavedCmdlines:
     """A cache of bounded size; the oldest task gives way to a new one."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self) -> None:
+        self.size = _names_in_pages(_DEFAULT_SIZE)
         self._comms: dict[int, str] = {}
         self._recorded: dict[int, str] = {}
         """The names as their tasks have them: most records are by a task that has not changed."""
@@ -49,11 +61,14 @@ class SavedCmdlines:
         return self._tgids.get(pid)
 
     def resize(self, text: str) -> None:
-        """Raises EINVAL outside of 1..32768; forgets all names."""
+        """Make room for so many names, and for those that fit into the last pages of it.
+
+        Raises EINVAL outside of 1..32768; forgets all names.
+        """
         size = parse_unsigned(text)
         if not 1 <= size <= _MAX_SIZE:
             raise refuse(errno.EINVAL)
-        self.size = size
+        self.size = _names_in_pages(size)
         self._comms.clear()
         self._recorded.clear()
 

@@ -10,14 +10,16 @@ import re
 from string import hexdigits
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.numbers import refuse
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
-_SEPARATOR = re.compile(r"[\s,]+")
+_BETWEEN_WORDS = BLANKS + ","
 _WORD_DIGITS = 8
 _WORD_BITS = 32
+_DIGITS = re.compile(rf"[0-9a-fA-F]{{1,{_WORD_DIGITS}}}\Z")
 
 
 def mask_text(cpus: set[int], cpu_count: int) -> str:
@@ -37,14 +39,30 @@ def text(array: TraceArray) -> str:
 
 def write(array: TraceArray, data: str) -> None:
     """EINVAL for what is no mask, EOVERFLOW for CPUs that can't exist; blanks are no CPU."""
-    value = 0
-    for shift, word in enumerate(reversed(_SEPARATOR.split(data.strip()))):
-        if set(word[-_WORD_DIGITS - 1 :]) - set(hexdigits):
-            raise refuse(errno.EINVAL)
-        if len(word) > _WORD_DIGITS:
+    cpu_count = array.tracing.cpu_count
+    value = shift = 0
+    rest = data.partition("\n")[0]
+    while rest := rest.rstrip(_BETWEEN_WORDS):
+        if shift >= cpu_count:
             raise refuse(errno.EOVERFLOW)
-        value |= int(word or "0", 16) << shift * _WORD_BITS
-    cpus = range(array.tracing.cpu_count)
-    if value >> len(cpus):
+        word, rest = _last_word(rest)
+        value |= word << shift
+        shift += _WORD_BITS
+    if value >> cpu_count:
         raise refuse(errno.EOVERFLOW)
-    array.disable_cpus(frozenset(cpu for cpu in cpus if not value >> cpu & 1))
+    array.disable_cpus(frozenset(cpu for cpu in range(cpu_count) if not value >> cpu & 1))
+
+
+def _last_word(text: str) -> tuple[int, str]:
+    """bitmap_get_x32_reverse(): the number at the end of a text, and what stands before it.
+
+    The character before eight digits is never looked at again, unless it is one digit too many.
+    """
+    digits = _DIGITS.search(text)
+    before = text[: digits.start()] if digits else text
+    odd = before[-1:].strip(_BETWEEN_WORDS)
+    if digits is None or (odd and len(digits[0]) < _WORD_DIGITS):
+        raise refuse(errno.EINVAL)
+    if odd and odd in hexdigits:
+        raise refuse(errno.EOVERFLOW)
+    return int(digits[0], 16), before[:-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.numbers import refuse
 
 FILES = {
@@ -24,5 +25,5 @@ NO_PID = "no pid\n"
 
 def write(text: str) -> None:
     """Blanks choose nothing; any name is EINVAL."""
-    if text.strip():
+    if text.strip(BLANKS):
         raise refuse(errno.EINVAL)

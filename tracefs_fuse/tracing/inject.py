@@ -9,6 +9,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.event import COMMON, TraceEvent
 from tracefs_fuse.tracing.field import COMMON_FIELDS, Field, Kind
 from tracefs_fuse.tracing.numbers import parse_signed, parse_unsigned, refuse
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 MAX_COMMAND = 4096
 _MAX_STRING = 256
 
-_NAME = re.compile(r"\s*([A-Za-z0-9_]*)")
-_EQUALS = re.compile(r"\s*=\s*")
+_NAME = re.compile(f"[{BLANKS}]*([A-Za-z0-9_]*)")
+_EQUALS = re.compile(f"[{BLANKS}]*=[{BLANKS}]*")
 _NUMBER = re.compile(r"-?[A-Za-z0-9]+")
 _QUOTED = re.compile(r"""(["'])((?:\\.|(?!\1).)*)\1""", re.S)
 
@@ -32,7 +33,7 @@ def write_inject(file: EventFile, task: TaskLike, data: str) -> None:
         return
     if len(data) >= MAX_COMMAND:
         raise refuse(errno.EINVAL)
-    file.inject(task, record_of(file.event, task, data.strip()))
+    file.inject(task, record_of(file.event, task, data.strip(BLANKS)))
 
 
 def record_of(event: TraceEvent, task: TaskLike, text: str) -> bytes:
@@ -87,7 +88,7 @@ def _value(field: Field, text: str, position: int) -> tuple[int | bytes, int]:
     number = _NUMBER.match(text, position)
     if number is None or is_string or field.kind is not Kind.NUMBER:
         raise refuse(errno.EINVAL)
-    if number.end() < len(text) and not text[number.end()].isspace():
+    if number.end() < len(text) and text[number.end()] not in BLANKS:
         raise refuse(errno.EINVAL)
     parse = parse_signed if field.signed else parse_unsigned
     return parse(number[0], base0=True), number.end()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.numbers import parse_switch, refuse
 from tracefs_fuse.tracing.versions import KernelVersion
 
@@ -91,7 +92,7 @@ class Options:
         """A write to ``trace_options``: one name, with ``no`` before it to clear."""
         if len(text) >= _MAX_LENGTH:
             raise refuse(errno.EINVAL)
-        name = text.strip()
+        name = text.strip(BLANKS)
         value = not name.startswith("no")
         name = name if value else name[2:]
         if name not in self.names or name == _REFUSED:  # the tracer is asked in any case

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.user_words import first_word
 
 _PID_LIMIT = 1 << 30
+_PID_BITS = 32
 
 
 class PidList:
@@ -18,12 +20,23 @@ class PidList:
     def __init__(self) -> None:
         self.pids: set[int] = set()
 
-    def add(self, text: str) -> None:
-        """Add whitespace-separated pids; on an error none of them."""
-        pids = [parse_unsigned(word, base0=True) for word in text.split()]
-        if any(pid >= _PID_LIMIT for pid in pids):
-            raise refuse(errno.EPERM)
-        self.pids.update(pids)
+    def add(self, text: str) -> int:
+        """Add the pids of a write up to a word that is empty; returns how many characters that is.
+
+        On an error none is added.  Raises EPERM for what no pid can be.
+        """
+        pids = set()
+        used, word = 0, text
+        while word and used < len(text):
+            word, end = first_word(text[used:])
+            used += end
+            if word:
+                pid = parse_unsigned(word, base0=True) % (1 << _PID_BITS)
+                if pid >= _PID_LIMIT:
+                    raise refuse(errno.EPERM)
+                pids.add(pid)
+        self.pids |= pids
+        return used
 
     def clear(self) -> None:
         self.pids.clear()

@@ -443,8 +443,8 @@ def payload_words(size: int) -> int:
 
 
 def pages_for(size: int, data_size: int) -> int:
-    """Pages that hold ``size`` bytes; never fewer than two."""
-    return max(_MIN_PAGES, -(-size // data_size))
+    """Pages that hold ``size`` bytes, counted in 64 bits; never fewer than two."""
+    return max(_MIN_PAGES, (size + data_size - 1) % (1 << 64) // data_size)
 
 
 class TraceBuffer:

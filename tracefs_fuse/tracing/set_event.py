@@ -7,17 +7,15 @@ Modelled after ftrace_event_write() and __ftrace_set_clr_event_nolock()
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.user_words import first_word
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
-_MAX_TOKEN = 127
-_TOKEN = re.compile(r"\s*(\S*)\s?")
 _ANY = ("", "*")
 _MODULE = ":mod:"
 
@@ -84,18 +82,15 @@ def write_set_event(array: TraceArray, data: str) -> int:
 
     Raises EINVAL for a word that no event matches or that is too long.
     """
-    match = _TOKEN.match(data)
-    if match is None or not match[1]:
-        return len(data)
     array.expand()
-    _set_clear(array, match[1])
-    return match.end()
+    word, end = first_word(data)
+    if word:
+        _set_clear(array, word)
+    return end
 
 
 def _set_clear(array: TraceArray, token: str) -> None:
     """ftrace_set_clr_event()."""
-    if len(token) > _MAX_TOKEN:
-        raise refuse(errno.EINVAL)
     on = not token.startswith("!")
     pattern = token if on else token[1:]
     if _MODULE in pattern and array.tracing.version.event_mod_syntax:

@@ -6,11 +6,13 @@ Modelled after struct trace_array (kernel/trace/trace.h).
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.buffer_size import DEFAULT_SIZE, MINIMAL_SIZE
 from tracefs_fuse.tracing.clocks import Clock
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.error_log import ErrorLog
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
@@ -192,8 +194,8 @@ class TraceArray:
     def resize(self, size: int, cpu: int | None) -> None:
         """Bytes for each CPU, or for one.
 
-        Raises EBUSY while somebody looks at events in a buffer; at that of one CPU only if it
-        would change.
+        Raises EBUSY while somebody looks at events in a buffer (at that of one CPU only if it
+        would change), ENOMEM for more than this machine has.
         """
         self._to_expand._expanded = True
         rings = [
@@ -205,6 +207,9 @@ class TraceArray:
             changes = cpu is None or pages_for(size, ring.data_size) != ring.page_count
             if ring.lookers and changes:
                 raise refuse(errno.EBUSY)
+        more = sum(pages_for(size, ring.data_size) - ring.page_count for ring in rings)
+        if more > os.sysconf("SC_PHYS_PAGES"):
+            raise refuse(errno.ENOMEM)
         for ring in rings:
             ring.resize(pages_for(size, ring.data_size))
 
@@ -299,7 +304,7 @@ class TraceArray:
         """
         if not self.expanded:
             self.resize(DEFAULT_SIZE, None)
-        if name.strip() != NOP:
+        if name.strip(BLANKS) != NOP:
             raise refuse(errno.EINVAL)
 
     def events_enabled(self, files: list[EventFile], on: bool) -> None:

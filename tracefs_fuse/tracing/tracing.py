@@ -58,7 +58,7 @@ class Tracing:
         """Woken when a blocked reader may find something new."""
 
         self.pointer_hash = PointerHash(seed)
-        self.cmdlines = SavedCmdlines(self.version.saved_cmdlines_size)
+        self.cmdlines = SavedCmdlines()
         self.events: dict[tuple[str, str], TraceEvent] = {}
         for definition in huge_memory.definitions(version):
             event = TraceEvent.defined(definition, self.version)
@@ -72,7 +72,7 @@ class Tracing:
         """How many synthetic events are being generated, one by a histogram of the other."""
 
         self.thresh = 0
-        """Microseconds; of use to latency tracers only."""
+        """Nanoseconds; of use to latency tracers only."""
 
         self.tracer_options: set[str] = set()
         """Options of the tracer that are on."""

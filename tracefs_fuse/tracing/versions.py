@@ -166,8 +166,6 @@ class KernelVersion:
     line_buffer_size: int
     """Bytes for the text of one event (TRACE_SEQ_BUFFER_SIZE)."""
 
-    saved_cmdlines_size: int
-
 
 def _options(
     *, fields: bool, printk_dest: bool, copy_marker: bool, bitmask: bool
@@ -266,7 +264,6 @@ V7_3 = KernelVersion(
     lazy_preemption=True,
     fields_dotted_strings=True,
     line_buffer_size=8156,
-    saved_cmdlines_size=6552,
 )
 
 V6_12 = replace(
@@ -359,7 +356,6 @@ V6_1 = replace(
     paused_is_off=True,
     marker_max=1024,
     marker_raw_max=3072,
-    saved_cmdlines_size=128,
 )
 
 VERSIONS = {version.name: version for version in (V6_1, V6_12, V6_18, V7_3)}

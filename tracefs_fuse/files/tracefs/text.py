@@ -16,3 +16,8 @@ def command(run: Callable[[str], int | None]) -> Callable[[Request, bytes], int 
         return None if used == len(text) else used
 
     return store
+
+
+def words(run: Callable[[str], int | None]) -> Callable[[Request, bytes], int | None]:
+    """A store handler that hands each write to the core as text; NULs part words."""
+    return lambda request, data: run(data.decode("latin-1"))

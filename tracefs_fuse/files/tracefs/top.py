@@ -15,7 +15,7 @@ from tracefs_fuse.files.tracefs.events import EventsDirectory
 from tracefs_fuse.files.tracefs.filesystem import TRACEFS
 from tracefs_fuse.files.tracefs.listing import LISTINGS, listed, newest_first
 from tracefs_fuse.files.tracefs.pipe import RawPipe, TracePipe
-from tracefs_fuse.files.tracefs.text import command
+from tracefs_fuse.files.tracefs.text import command, words
 from tracefs_fuse.files.tracefs.trace import snapshot_file, trace_file
 from tracefs_fuse.tracing import (
     buffer_size,
@@ -33,6 +33,7 @@ from tracefs_fuse.tracing.trace_array import NOP, TraceArray
 from tracefs_fuse.tracing.tracing import Tracing
 
 _FOLDER = 0o750
+_NSEC_PER_USEC = 1000
 _MAX_USER_BUFFER = 165
 
 
@@ -69,7 +70,9 @@ def tracefs_tree(tracing: Tracing) -> Directory:
             seeks=Seeks.NOT_TO_END,
         ),
         "tracing_thresh": TextFile(
-            0o640, lambda: f"{tracing.thresh}\n", command(lambda text: _thresh(tracing, text))
+            0o640,
+            lambda: f"{tracing.thresh // _NSEC_PER_USEC}\n",
+            command(lambda text: _thresh(tracing, text)),
         ),
     }
     tree = Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
@@ -152,7 +155,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "set_event": TextFile(
             0o640,
             lambda: set_event.set_event_text(array),
-            command(lambda text: set_event.write_set_event(array, text)),
+            words(lambda text: set_event.write_set_event(array, text)),
             truncated=lambda request: set_event.truncate_set_event(array),
             seeks=Seeks.NOT_TO_END,
         ),
@@ -268,16 +271,17 @@ class _OpenCpumask(OpenText):
 
 
 def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
-    def store(text: str) -> None:
+    def store(text: str) -> int:
         array.expand()
-        pids.add(text)
+        used = pids.add(text)
         array.pids_changed()
+        return used
 
     def truncated(request: Request) -> None:
         pids.clear()
         array.pids_changed()
 
-    return TextFile(0o640, pids.text, command(store), truncated=truncated, seeks=Seeks.NOT_TO_END)
+    return TextFile(0o640, pids.text, words(store), truncated=truncated, seeks=Seeks.NOT_TO_END)
 
 
 def _function_pid_file() -> TextFile:
@@ -285,7 +289,7 @@ def _function_pid_file() -> TextFile:
     return TextFile(
         0o640,
         lambda: pids.text() or function_filter.NO_PID,
-        command(pids.add),
+        words(pids.add),
         truncated=lambda request: pids.clear(),
         seeks=Seeks.READERS_NOT_TO_END,
     )
@@ -313,4 +317,4 @@ def _number_file(array: TraceArray, attribute: str, limit: int | None = None) ->
 
 
 def _thresh(tracing: Tracing, text: str) -> None:
-    tracing.thresh = parse_unsigned(text)
+    tracing.thresh = parse_unsigned(text) * _NSEC_PER_USEC % (1 << 64)

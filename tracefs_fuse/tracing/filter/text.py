@@ -6,8 +6,9 @@ in Latin-1 (lib/ctype.c).
 
 from __future__ import annotations
 
-BLANKS = b" \t\n\v\f\r\xa0"
-"""What isspace() says yes to."""
+from tracefs_fuse.tracing import ctype
+
+BLANKS = ctype.BLANKS.encode("latin-1")
 
 ALPHANUMERIC = rb"0-9A-Za-z\xc0-\xd6\xd8-\xf6\xf8-\xff"
 """What isalnum() says yes to, as the members of a character class."""

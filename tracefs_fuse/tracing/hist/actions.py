@@ -14,6 +14,7 @@ from dataclasses import field as attribute
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.field import Field, Kind
 from tracefs_fuse.tracing.hist.errors import HistError, HistLog
 from tracefs_fuse.tracing.hist.field import HistField
@@ -170,7 +171,7 @@ def _parse_params(action: Action, text: str, log: HistLog) -> None:
     for word in text.split(","):
         if len(action.params) - action.with_keyword >= _MAX_PARAMS:
             raise log.refused(HistError.TOO_MANY_PARAMS)
-        param = word.strip()
+        param = word.strip(BLANKS)
         if len(param) < _MIN_PARAM:
             raise log.refused(HistError.INVALID_PARAM, param)
         action.params.append(param)

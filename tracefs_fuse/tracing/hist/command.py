@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.hist.errors import HistError, HistLog
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 from tracefs_fuse.tracing.versions import KernelVersion
@@ -128,7 +129,7 @@ def _split_condition(parameters: str) -> tuple[str, str | None]:
             if found >= len(parameters) - 3:
                 raise refuse(errno.EINVAL)
             if parameters[found + 2] in " \t":
-                return parameters[: found - 1].strip(), parameters[found + 3 :]
+                return parameters[: found - 1].strip(BLANKS), parameters[found + 3 :]
         start = found + 1
     return parameters, None
 
@@ -144,7 +145,7 @@ def _assign(command: Command, item: str, log: HistLog) -> None:
     elif name == "size":
         command.size = _table_size(value)
     else:
-        setattr(command, name, value.strip() if name == "clock" else value)
+        setattr(command, name, value.strip(BLANKS) if name == "clock" else value)
 
 
 def _table_size(text: str) -> int:

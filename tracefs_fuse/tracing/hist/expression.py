@@ -64,7 +64,7 @@ class ExpressionParser:
 
     def parse_atom(self, text: str, flags: FieldFlag, variable: str | None = None) -> HistField:
         """parse_atom(): a constant, a reference to a variable, or a field."""
-        if text[:1].isdigit():
+        if text[:1].isdecimal():
             return self._constant(text, flags, variable)
         system, event, name = "", "", text
         if text.count(".") > 1:

@@ -9,6 +9,7 @@ import errno
 import re
 from dataclasses import dataclass
 
+from tracefs_fuse.tracing.ctype import words
 from tracefs_fuse.tracing.synthetic.types import BadArray, SyntheticType, type_of
 
 _MAX_FIELDS = 64
@@ -51,7 +52,7 @@ def is_good_name(name: str) -> bool:
 
 def check_command(command: str) -> None:
     """The first piece of a definition must hold the event's name and a whole field."""
-    if len(command.partition(";")[0].split()) < _MIN_WORDS:
+    if len(words(command.partition(";")[0])) < _MIN_WORDS:
         raise CommandError("INVALID_CMD")
 
 
@@ -59,13 +60,13 @@ def parse_fields(text: str) -> list[FieldDefinition]:
     """The fields of a definition, from what follows the event's name."""
     fields: list[FieldDefinition] = []
     for piece in text.split(";"):
-        words = piece.split()
-        while words:
+        left = words(piece)
+        while left:
             if len(fields) == _MAX_FIELDS:
                 raise CommandError("TOO_MANY_FIELDS")
-            field, used = _parse_field(words)
+            field, used = _parse_field(left)
             fields.append(field)
-            words = words[used:]
+            left = left[used:]
     if not fields:
         raise CommandError("INVALID_CMD")
     return fields

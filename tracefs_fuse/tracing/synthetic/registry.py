@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.ctype import BLANKS, words
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.synthetic.command import (
     CommandError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _LOCATION = "synthetic_events"
 _GROUP = "synthetic"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_GAP = re.compile("[ \t]")
 _MAX_LINE = 4095
 """... with the newline, if there is one."""
 
@@ -76,22 +78,21 @@ class SyntheticEvents:
             if len(line) > _MAX_LINE:
                 raise refuse(errno.EINVAL)
             command = line.removesuffix("\n").partition("#")[0]
-            if command.strip():
+            if command.strip(BLANKS):
                 run(command)
 
     # -- commands --------------------------------------------------------------------------
 
     def _command(self, line: str) -> None:
-        command = line.lstrip()
+        command = line.lstrip(BLANKS)
         if command.startswith("!"):
-            words = command[1:].split(None, 1)
-            self._delete_named(words[0] if words else "", reset_buffers=False)
+            self._delete_named(_GAP.split(command[1:])[0], reset_buffers=False)
             return
         self._create(command, command)
 
     def _dynamic_command(self, line: str) -> None:
-        command = line.lstrip()
-        word = command.split(None, 1)[0]
+        command = line.lstrip(BLANKS)
+        word = words(command)[0]
         kind, colon, rest = word.partition(":")
         if word[0] in "-!":
             self._release(kind, rest)

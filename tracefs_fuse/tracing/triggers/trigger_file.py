@@ -10,6 +10,7 @@ import errno
 import re
 from typing import TYPE_CHECKING
 
+from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.filter import Filter, create_trigger_filter
 from tracefs_fuse.tracing.hist import truncate_hist_triggers, write_hist_trigger
 from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 MAX_COMMAND = 4096
 _NAMES = (*SIMPLE_TRIGGERS, *ON_EVENT_TRIGGERS, "hist")
 _HELP = "# Available triggers:\n#" + "".join(f" {name}" for name in _NAMES) + "\n"
-_COMMAND = re.compile(r"(!?)([^: \t]*)[: \t]?[ \t]*(.*)", re.S)
+_COMMAND = re.compile(f"(!?)([^: \t]*)[: \t]?[{BLANKS}]*(.*)", re.S)
+_GAP = re.compile("[ \t]+")
 
 
 def read_triggers(file: EventFile) -> str:
@@ -50,7 +52,7 @@ def write_trigger(file: EventFile, data: str) -> None:
         return
     if len(data) >= MAX_COMMAND:
         raise refuse(errno.EINVAL)
-    match = _COMMAND.fullmatch(data.strip())
+    match = _COMMAND.fullmatch(data.strip(BLANKS))
     if match is None:
         raise refuse(errno.EINVAL)
     remove, name, parameters = bool(match[1]), match[2], match[3]
@@ -67,7 +69,7 @@ def write_trigger(file: EventFile, data: str) -> None:
 
 def _target(file: EventFile, parameters: str, remove: bool) -> tuple[EventFile, str]:
     """The event that a command names, and what follows it."""
-    words = parameters.split(None, 1)
+    words = _GAP.split(parameters, maxsplit=1)
     parts = words[0].split(":", 2) if words else []
     target = file.array.files.get((parts[0], parts[1])) if len(parts) > 1 else None
     no_count = len(parts) > 2 and not parts[2]
@@ -103,13 +105,13 @@ def _made(
 def _count_and_condition(rest: str) -> tuple[int, str | None]:
     """``[count] [if filter]``: the count, and the filter's text if there is one."""
     count = UNLIMITED
-    if rest[:1].isdigit():
+    if rest[:1].isdecimal():
         word, _, rest = rest.partition(" ")
         count = parse_unsigned(word.partition(":")[0], base0=True)
-        rest = rest.strip()
+        rest = rest.strip(BLANKS)
     if not rest:
         return count, None
     word, _, condition = rest.partition(" ")
-    if word != "if" or not condition.strip():
+    if word != "if" or not condition.strip(BLANKS):
         raise refuse(errno.EINVAL)
-    return count, condition.strip()
+    return count, condition.strip(BLANKS)
