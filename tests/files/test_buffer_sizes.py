@@ -26,6 +26,7 @@ _TRIGGER = "events/huge_memory/mm_khugepaged_scan_pmd/trigger"
         ("7.3", "set_event", "x", _LARGE, _LARGE),
         ("7.3", "set_event_pid", "x", _LARGE, _LARGE),
         ("7.3", "snapshot", "0", _LARGE, _LARGE),
+        ("7.3", "snapshot", "x", _LARGE, _LARGE),
         ("6.1", "instances/a/events/enable", "1", _LARGE, _LARGE),
         ("6.1", "instances/a/set_event_pid", "1", _LARGE, _LARGE),
         ("6.1", "instances/a/snapshot", "1", _LARGE, _LARGE),
@@ -54,3 +55,20 @@ def test_buffers_that_are_read_grow_no_more(path: str) -> None:
     reader.release()
     assert client.answer(["write", path, word, "trunc"])[0] == "OK"
     assert client.read("buffer_size_kb") == f"{_SMALL}\n"
+
+
+def test_sizes_are_told_as_they_were_when_set() -> None:
+    client = client_for("7.3")
+    told = []
+    for path, kilobytes in (
+        ("buffer_subbuf_size_kb", 16),
+        ("buffer_size_kb", 1408),
+        ("buffer_subbuf_size_kb", 512),
+        ("buffer_size_kb", 5000),
+        ("buffer_subbuf_size_kb", 4),
+        ("buffer_size_kb", 5000),
+    ):
+        client.answer(["write", path, str(kilobytes), "trunc"])
+        told.append(client.read("buffer_size_kb"))
+        assert client.read("buffer_total_size_kb") == told[-1]
+    assert told == [f"{_SMALL}{_TO_GROW}\n", "1422\n", "1422\n", "5119\n", "5119\n", "5000\n"]

@@ -77,6 +77,9 @@ def test_nul_parts_words(client: Client, path: str, data: str, used: int, shown:
         ("set_event_pid", "4294967297", "OK"),
         ("buffer_size_kb", "18014398509481984", "OK"),
         ("buffer_size_kb", "10000000000", "ENOMEM"),
+        ("buffer_size_kb", "9" * 21 + "x", "ERANGE"),
+        ("tracing_on", "1".zfill(66) + "x", "OK"),
+        ("options/overwrite", "1x", "EINVAL"),
         ("trace_clock", "\xa0global\v", "OK"),
         ("trace_clock", "global\x1c", "EINVAL"),
         ("current_tracer", "nop\x1c", "EINVAL"),
@@ -102,6 +105,7 @@ def test_limits(client: Client, path: str, data: str, status: str) -> None:
         ("tracing_thresh", "18446744073709552", "0\n"),
         ("set_event_pid", "9223372036854775808", "0\n"),
         ("buffer_size_kb", "18014398509481984", "7\n"),
+        ("tracing_on", "1".zfill(67), "0\n"),
     ],
 )
 def test_numbers_beyond_their_bounds(client: Client, path: str, data: str, shown: str) -> None:

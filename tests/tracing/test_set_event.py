@@ -13,7 +13,7 @@ from tests.conformance.test_recorded import client_for
         (":mod:foo", "*:*:mod:foo"),
         ("::mod:foo", "*:*:mod:foo"),
         ("*:*:mod:foo", "*:*:mod:foo"),
-        ("*:mod:foo", "*:mod:foo"),
+        ("*:mod:foo", "*:*:mod:foo"),
         (":x:mod:foo", "*:x:mod:foo"),
         ("huge_memory:mod:foo", "huge_memory:mod:foo"),
         ("huge_memory:mm*:mod:foo", "huge_memory:mm*:mod:foo"),

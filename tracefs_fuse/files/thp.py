@@ -15,7 +15,7 @@ from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE
 from engine.thp import ORDERS, SMALLEST_ANON_ORDER, SizeKnobs
 from tracefs_fuse.files.node import Directory, Node
 from tracefs_fuse.files.sysfs import Attribute, SysfsFolder
-from tracefs_fuse.tracing.numbers import parse_switch, parse_unsigned, refuse
+from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
 
 _ENABLED = ("always", "madvise", "never")
 _DEFRAG = ("always", "defer", "defer+madvise", "madvise", "never")
@@ -222,7 +222,10 @@ def _flag(knobs: Any, name: str) -> Attribute:
     """0 or 1; a number that fits nowhere is ERANGE."""
 
     def store(data: bytes) -> None:
-        setattr(knobs, name, parse_switch(_text(data)))
+        value = parse_unsigned(_text(data))
+        if value > 1:
+            raise refuse(errno.EINVAL)
+        setattr(knobs, name, bool(value))
 
     return Attribute(lambda: f"{int(getattr(knobs, name))}\n", store)
 

@@ -11,7 +11,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.buffer_page import PAGE_SIZE
-from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.numbers import number_written, refuse
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
@@ -26,8 +26,8 @@ _MAX_PERCENT = 100
 
 def size_text(array: TraceArray, cpu: int | None) -> str:
     """``buffer_size_kb`` of all CPUs, or of one."""
-    buffers = array.buffer.cpus
-    sizes = {buffer.size >> 10 for buffer in (buffers if cpu is None else [buffers[cpu]])}
+    told = array.told_sizes
+    sizes = {size >> 10 for size in (told if cpu is None else [told[cpu]])}
     if len(sizes) > 1:
         return "X\n"
     (size,) = sizes
@@ -38,15 +38,14 @@ def size_text(array: TraceArray, cpu: int | None) -> str:
 
 def total_size_text(array: TraceArray) -> str:
     """``buffer_total_size_kb``."""
-    buffers = array.buffer.cpus
-    total = sum(buffer.size >> 10 for buffer in buffers)
-    expanded = sum(DEFAULT_SIZE >> 10 for _ in buffers)
+    total = sum(size >> 10 for size in array.told_sizes)
+    expanded = len(array.told_sizes) * (DEFAULT_SIZE >> 10)
     return f"{total}\n" if array.expanded else f"{total} (expanded: {expanded})\n"
 
 
 def write_size(array: TraceArray, cpu: int | None, text: str) -> None:
     """Kilobytes for each CPU, or for one; EINVAL for 0, else as :meth:`TraceArray.resize`."""
-    kilobytes = parse_unsigned(text)
+    kilobytes = number_written(text)
     if kilobytes == 0:
         raise refuse(errno.EINVAL)
     try:
@@ -64,7 +63,7 @@ def subbuf_size_text(array: TraceArray) -> str:
 
 def write_subbuf_size(array: TraceArray, text: str) -> None:
     """Kilobytes of a sub-buffer, rounded up to a power of two of pages; 512 at most."""
-    pages = -(-parse_unsigned(text) * 1024 // PAGE_SIZE)
+    pages = -(-number_written(text) * 1024 // PAGE_SIZE)
     order = max(0, (pages - 1).bit_length())
     if pages < 1 or order > _MAX_ORDER:
         raise refuse(errno.EINVAL)
@@ -73,7 +72,7 @@ def write_subbuf_size(array: TraceArray, text: str) -> None:
 
 def write_percent(array: TraceArray, text: str) -> None:
     """``buffer_percent``: 0 to 100."""
-    percent = parse_unsigned(text)
+    percent = number_written(text)
     if percent > _MAX_PERCENT:
         raise refuse(errno.EINVAL)
     array.buffer_percent = percent

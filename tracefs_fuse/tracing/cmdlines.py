@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 
-from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.numbers import number_written, refuse
 from tracefs_fuse.tracing.source import TaskLike, comm_of_task
 
 _DEFAULT_SIZE = 128
@@ -65,7 +65,7 @@ class SavedCmdlines:
 
         Raises EINVAL outside of 1..32768; forgets all names.
         """
-        size = parse_unsigned(text)
+        size = number_written(text)
         if not 1 <= size <= _MAX_SIZE:
             raise refuse(errno.EINVAL)
         self.size = _names_in_pages(size)

@@ -37,7 +37,7 @@ class ModuleWish:
         events, _, module = pattern.partition(_MODULE)
         system, colon, event = events.partition(":")
         if not colon:
-            return cls(system, "", "", module)
+            return cls(_named(system), "", "", module)
         return cls("", _named(system), _named(event), module)
 
     def pattern(self) -> str:

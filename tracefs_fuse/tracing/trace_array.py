@@ -16,7 +16,7 @@ from tracefs_fuse.tracing.ctype import BLANKS
 from tracefs_fuse.tracing.error_log import ErrorLog
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
-from tracefs_fuse.tracing.numbers import refuse
+from tracefs_fuse.tracing.numbers import number_written, refuse
 from tracefs_fuse.tracing.options import PRINTK_DEST, Options
 from tracefs_fuse.tracing.pid_filter import PidFilter
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, Written, pages_for
@@ -50,6 +50,9 @@ class TraceArray:
             DEFAULT_SIZE if name else MINIMAL_SIZE,
             overwrite="overwrite" in self.options,
         )
+        self.told_sizes = [ring.size for ring in self.buffer.cpus]
+        """Bytes of each CPU's buffer when it was last resized: what is told of it."""
+
         self.snapshot_buffer: TraceBuffer | None = None
         self.snapshot_lookers = 0
         """Open ``snapshot`` files that found no buffer: none is made before they are closed."""
@@ -212,6 +215,7 @@ class TraceArray:
             raise refuse(errno.ENOMEM)
         for ring in rings:
             ring.resize(pages_for(size, ring.data_size))
+            self.told_sizes[ring.cpu] = ring.size
 
     def set_subbuf_order(self, order: int) -> None:
         """Make sub-buffers of 2**order pages; EBUSY while somebody looks at events."""
@@ -256,11 +260,12 @@ class TraceArray:
         self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
         self._rings_changed()
 
-    def write_snapshot(self, value: int, cpu: int | None = None) -> None:
+    def write_snapshot(self, text: str, cpu: int | None = None) -> None:
         """``snapshot``: 0 frees, 1 takes one, any other number clears."""
+        self.expand()
+        value = number_written(text)
         if self.snapshot_users:
             raise refuse(errno.EBUSY)
-        self.expand()
         if value == 0:
             if cpu is not None:
                 raise refuse(errno.EINVAL)

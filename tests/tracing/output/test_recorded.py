@@ -109,7 +109,7 @@ class Player:
         elif names[0] == "options":
             lab.top.options.write_file(names[1], text)
         elif names[0] == "snapshot":
-            lab.top.write_snapshot(parse_unsigned(text))
+            lab.top.write_snapshot(text)
         else:
             lab.top.tracing_on = parse_unsigned(text) != 0
 

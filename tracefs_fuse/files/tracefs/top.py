@@ -26,7 +26,7 @@ from tracefs_fuse.tracing import (
     set_event,
     trace_marker,
 )
-from tracefs_fuse.tracing.numbers import parse_unsigned, refuse
+from tracefs_fuse.tracing.numbers import number_written, refuse
 from tracefs_fuse.tracing.output import stats_text
 from tracefs_fuse.tracing.pid_filter import PidList
 from tracefs_fuse.tracing.trace_array import NOP, TraceArray
@@ -303,18 +303,18 @@ def _marker_file(array: TraceArray, write: Callable[[TraceArray, Caller, bytes],
 
 
 def _tracing_on(array: TraceArray, text: str) -> None:
-    array.tracing_on = parse_unsigned(text) != 0
+    array.tracing_on = number_written(text) != 0
 
 
 def _number_file(array: TraceArray, attribute: str, limit: int | None = None) -> TextFile:
     """A number that the instance keeps; what is over the limit becomes the limit."""
 
     def store(text: str) -> None:
-        number = parse_unsigned(text)
+        number = number_written(text)
         setattr(array, attribute, number if limit is None else min(number, limit))
 
     return TextFile(0o640, lambda: f"{getattr(array, attribute)}\n", command(store))
 
 
 def _thresh(tracing: Tracing, text: str) -> None:
-    tracing.thresh = parse_unsigned(text) * _NSEC_PER_USEC % (1 << 64)
+    tracing.thresh = number_written(text) * _NSEC_PER_USEC % (1 << 64)

@@ -16,7 +16,6 @@ from tracefs_fuse.files.node import (
     reads,
 )
 from tracefs_fuse.files.tracefs.text import command
-from tracefs_fuse.tracing.numbers import parse_unsigned
 from tracefs_fuse.tracing.output import snapshot_help_text, trace_text
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer
 from tracefs_fuse.tracing.trace_array import TraceArray
@@ -45,9 +44,7 @@ def snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
             return iter([snapshot_help_text(array, cpu is not None)])
         return _text(array, buffer, cpu)
 
-    return _SnapshotFile(
-        array, cpu, show, command(lambda text: array.write_snapshot(parse_unsigned(text), cpu))
-    )
+    return _SnapshotFile(array, cpu, show, command(lambda text: array.write_snapshot(text, cpu)))
 
 
 def _text(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[str]:

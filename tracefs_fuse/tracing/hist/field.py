@@ -240,6 +240,13 @@ def parse_field(
             if dot:
                 raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
             field = None
+        elif (
+            field is None
+            and dot
+            and F.STACKTRACE in more
+            and not version.hist_stacktrace_keeps_name
+        ):
+            raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
     elif text == _STACK_KEY and F.KEY in flags and special:
         return HistField(flags | F.STACKTRACE)
     elif field is None or special or not field.size:
