@@ -340,7 +340,10 @@ def starting(folder: Path, test: Path) -> subprocess.Popen[bytes]:
 
 
 def send(what: signal.Signals, processes: set[int]) -> None:
-    for process in processes:
+    """Parents stop before their children and go on after them: they never leave a stopped child
+    behind, which would get a SIGHUP then.
+    """
+    for process in sorted(processes, reverse=what is signal.SIGCONT):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, what)
 

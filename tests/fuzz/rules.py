@@ -129,12 +129,17 @@ ALLOWED_CHANGES = (
         "a bad filter takes the place of the one before, and is shown with its fault",
     ),
     Allowance(
+        "trigger",
+        "(?!{path}).*/(trigger|hist|enable|show_event_triggers)",
+        "6.1 keeps the histograms that a bad action has had made on other events",
+    ),
+    Allowance(
         "synthetic_events dynamic_events",
         rf"|{TRACING}/(synthetic_events|dynamic_events|available_events|.*/synthetic/.*|set_event)",
         "each line is a command of its own: those before the bad one have been obeyed",
     ),
     Allowance(
-        "set_event set_event_pid set_event_notrace_pid snapshot current_tracer enable",
+        "set_event set_event_pid set_event_notrace_pid snapshot current_tracer enable buffer_size_kb",
         ".*/buffer(_total)?_size_kb",
         "the buffers get their size before what is written is looked at",
     ),
