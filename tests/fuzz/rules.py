@@ -139,7 +139,8 @@ ALLOWED_CHANGES = (
         "each line is a command of its own: those before the bad one have been obeyed",
     ),
     Allowance(
-        "set_event set_event_pid set_event_notrace_pid snapshot current_tracer enable buffer_size_kb",
+        "set_event set_event_pid set_event_notrace_pid snapshot current_tracer enable "
+        "buffer_size_kb",
         ".*/buffer(_total)?_size_kb",
         "the buffers get their size before what is written is looked at",
     ),
