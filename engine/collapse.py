@@ -27,6 +27,7 @@ from engine.pte_scan import (
     limits_of,
     max_ptes_none,
     nth,
+    occurrences,
     pfn_before,
     unfit,
 )
@@ -84,7 +85,7 @@ def collapse_scan_pmd(
     kernel.spend(SCAN_COST + int(kernel.random.random() * SCAN_COST))
     version = kernel.version
     found = find_pmd(kernel, mm, address)
-    if isinstance(found, ScanResult):
+    if not isinstance(found, PageTable):
         cc.progress += 1 if version.counts_ptes else HPAGE_PMD_NR
         _trace_scan(cc, mm, NO_PFN, 0, PteScan(b""), found)
         return found
@@ -93,14 +94,12 @@ def collapse_scan_pmd(
         limits.none = HPAGE_PMD_NR - 1
     scan = _scan(cc, found, limits)
     cc.progress += min(scan.stop + 1, HPAGE_PMD_NR) if version.counts_ptes else HPAGE_PMD_NR
-    writable = 1 in found.states[: scan.stop + 1].translate(WRITABLE)
+    writable = found.states.translate(WRITABLE).find(1, 0, scan.stop + 1) >= 0
     named = NO_PFN
     if not version.pfn_of_failure_only or scan.result in _NAMES_FOLIO:
         named = _last_pfn(cc, found, scan)
-    result = scan.result
-    if result is _R.SUCCEED:
-        result = judge(cc, scan.referenced, scan.unmapped, writable=writable)
-    if result is _R.SUCCEED:
+    result = scan.result or judge(cc, scan.referenced, scan.unmapped, writable=writable)
+    if result is None:
         cc.lock_dropped = True
         result = _mthp_collapse(cc, mm, address, scan, orders)
     _trace_scan(cc, mm, named, int(writable), scan, result)
@@ -125,10 +124,10 @@ def _scan(cc: CollapseControl, table: PageTable, limits: Limits) -> PteScan:
     """The loop over the entries."""
     kinds = table.states.translate(KINDS)
     scan = PteScan(kinds)
-    if kinds.count(NONE_OR_ZERO) > limits.none:
+    if occurrences(kinds, NONE_OR_ZERO) > limits.none:
         scan.stop_at(nth(kinds, NONE_OR_ZERO, limits.none), _R.EXCEED_NONE_PTE)
-    unmapped = kinds.count(UNMAPPED)
-    with_uffd = kinds.count(UNMAPPED_UFFD)
+    unmapped = occurrences(kinds, UNMAPPED)
+    with_uffd = occurrences(kinds, UNMAPPED_UFFD)
     if with_uffd:
         scan.stop_at(kinds.find(UNMAPPED_UFFD), _R.PTE_UFFD)
     if unmapped + with_uffd > limits.swap:
@@ -147,9 +146,8 @@ def _scan(cc: CollapseControl, table: PageTable, limits: Limits) -> PteScan:
                 scan.stop_at(place, result)
                 break
     scan.count(referenced=cc.is_khugepaged)
-    counter = EXCEEDED.get(scan.result)
-    if counter is not None:
-        count_exceeded(cc, counter)
+    if scan.result in EXCEEDED:
+        count_exceeded(cc, EXCEEDED[scan.result])
     return scan
 
 
@@ -188,9 +186,9 @@ def _scan_nodes(cc: CollapseControl, table: PageTable, scan: PteScan) -> None:
 def _last_pfn(cc: CollapseControl, table: PageTable, scan: PteScan) -> int:
     """The folio that was looked at last, or the one that stopped the scan."""
     end = scan.stop
-    nameless = scan.result is _R.EXCEED_SHARED_PTE and not cc.kernel.version.shared_names_folio
-    if scan.result in _NAMES_FOLIO and not nameless:
-        end += 1
+    if scan.result in _NAMES_FOLIO:
+        nameless = scan.result is _R.EXCEED_SHARED_PTE and not cc.kernel.version.shared_names_folio
+        end += not nameless
     return pfn_before(table, scan.kinds, end)
 
 

@@ -34,6 +34,7 @@ from engine.pte_scan import (
     judge,
     limits_of,
     nth,
+    occurrences,
     pfn_before,
     unfit,
 )
@@ -148,7 +149,7 @@ def _isolate(cc: CollapseControl, vma: Vma, table: PageTable, first: int, order:
     limits = limits_of(cc, vma, order)
     kinds = table.states[first : first + (1 << order)].translate(KINDS)
     scan = PteScan(kinds)
-    if kinds.count(NONE_OR_ZERO) > limits.none:
+    if occurrences(kinds, NONE_OR_ZERO) > limits.none:
         scan.stop_at(nth(kinds, NONE_OR_ZERO, limits.none), _R.EXCEED_NONE_PTE)
     for kind in (UNMAPPED, UNMAPPED_UFFD):
         if kind in kinds:
@@ -161,13 +162,10 @@ def _isolate(cc: CollapseControl, vma: Vma, table: PageTable, first: int, order:
         if result is not None:
             scan.stop_at(place, result)
     scan.count(referenced=cc.is_khugepaged)
-    result = scan.result
     writable = 1 in table.states[first : first + scan.stop + 1].translate(WRITABLE)
-    if result is _R.SUCCEED:
-        result = judge(cc, scan.referenced, 0, writable=writable)
-    counters = EXCEEDED.get(result)
-    if counters is not None:
-        count_exceeded(cc, counters, order)
+    result = scan.result or judge(cc, scan.referenced, 0, writable=writable) or _R.SUCCEED
+    if result in EXCEEDED:
+        count_exceeded(cc, EXCEEDED[result], order)
     passed = result in (_R.EXCEED_NONE_PTE, _R.PTE_NON_PRESENT, _R.PTE_UFFD, _R.PAGE_NULL)
     cc.kernel.trace.mm_collapse_huge_page_isolate(
         pfn_before(table, kinds, scan.stop + (0 if passed else 1), first),
