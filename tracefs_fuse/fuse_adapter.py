@@ -360,6 +360,11 @@ class LabOperations:
     def _interrupted(self, thread: int) -> bool:
         if self._closing:
             return True
+        try:
+            fuse_session.let_others_serve()
+        except RuntimeError as error:
+            log.warning("a reader can't wait: %s", error)
+            return True
         # libfuse knows only of the thread's own request
         return thread == threading.get_ident() and fuse_session.interrupted()
 

@@ -20,8 +20,8 @@ import errno
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 import fuse
@@ -31,9 +31,6 @@ LOOKUP, GETATTR = 1, 3
 
 See include/uapi/linux/fuse.h: enum fuse_opcode.
 """
-
-_RELEASE = 18
-"""Opcode of a request that closes a file: nobody waits for its answer."""
 
 _ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
@@ -53,6 +50,9 @@ the page cache is not."""
 _MAX_IDLE = 4
 _PATIENCE = 1.0
 """Seconds given to requests under way when the lab ends."""
+
+_LOOK = 0.01
+"""Seconds between looks whether they are done."""
 
 _current = threading.local()
 
@@ -91,11 +91,7 @@ _lib.fuse_notify_poll.argtypes = [ctypes.c_void_p]
 
 def opcode() -> int:
     """What the kernel asked for in the request that this thread serves."""
-    return _opcode_of(_current.request)
-
-
-def _opcode_of(request: ctypes.Array[ctypes.c_char]) -> int:
-    return _U32.from_buffer(request, _OPCODE_OFFSET).value
+    return _U32.from_buffer(_current.request, _OPCODE_OFFSET).value
 
 
 def poll_events() -> int:
@@ -117,6 +113,14 @@ def fills_page_cache() -> bool:
 def interrupted() -> bool:
     """A signal waits for the caller of the request that this thread serves."""
     return bool(_lib.fuse_interrupted())
+
+
+def let_others_serve() -> None:
+    """The request that this thread serves is about to wait: the next ones are not to wait too.
+
+    Raises RuntimeError when no thread is to be had that serves them.
+    """
+    _current.workers.let_others_serve()
 
 
 class PollHandle:
@@ -189,63 +193,60 @@ def _main(
 
 
 class _Workers:
-    """Threads that take requests: always one more than there are requests under way.
+    """Threads that take turns: one receives requests and serves them, until one has to wait.
 
-    close(2) returns before its request was answered.  So that what a program asks for next finds
-    the file closed, a request waits for the closings that came before it.
+    So requests are served in the order in which they came.  Programs notice: close(2) returns
+    before the lab has heard of it, and what they ask for next must find the file closed.
     """
 
     def __init__(self, session: int) -> None:
         self._session = session
         self._channel = _lib.fuse_session_next_chan(session, None)
-        self._changed = threading.Condition()
-        self._idle = 0
-        self._busy = 0
-        self._closings = 0
-        self._receiving = threading.Lock()
+        self._turn = threading.Lock()
+        self._idle: set[int] = set()
+        """Threads that want a turn."""
+
+        self._serving: set[int] = set()
+        """Threads with a request under way."""
 
     def start(self) -> None:
+        """Have one more thread; RuntimeError when there is none to be had."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait_until_idle(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._busy, _PATIENCE)
+        limit = time.monotonic() + _PATIENCE
+        while self._serving and time.monotonic() < limit:
+            time.sleep(_LOOK)
+
+    def let_others_serve(self) -> None:
+        """End this thread's turn, or raise RuntimeError when there is nobody to take the next."""
+        if _current.has_turn:
+            if not self._idle:
+                self.start()
+            _current.has_turn = False
+            self._turn.release()
 
     def _run(self) -> None:
+        thread = threading.get_ident()
         size = _lib.fuse_chan_bufsize(self._channel)
-        buffer = ctypes.create_string_buffer(size)
-        with self._changed:
-            self._idle += 1
-        while True:
-            channel = ctypes.c_void_p(self._channel)
-            with self._receiving:
+        _current.request = buffer = ctypes.create_string_buffer(size)
+        _current.workers = self
+        while len(self._idle) < _MAX_IDLE:
+            self._idle.add(thread)
+            self._turn.acquire()
+            self._idle.discard(thread)
+            _current.has_turn = True
+            while _current.has_turn:
+                channel = ctypes.c_void_p(self._channel)
                 length = _lib.fuse_chan_recv(ctypes.byref(channel), buffer, size)
-                closes = length > 0 and _opcode_of(buffer) == _RELEASE
-                if closes:
-                    with self._changed:
-                        self._closings += 1
-            if length in (-errno.EINTR, -errno.EAGAIN):
-                continue
-            if length <= 0:  # unmounted
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-                return
-            with self._changed:
-                self._idle -= 1
-                self._busy += 1
-                if not self._idle:
-                    with suppress(RuntimeError):  # no thread to be had: there are those there are
-                        self.start()
-                while self._closings and not closes:
-                    self._changed.wait()
-            _current.request = buffer
-            _lib.fuse_session_process(self._session, buffer, length, channel)
-            with self._changed:
-                self._busy -= 1
-                self._closings -= closes
-                self._changed.notify_all()
-                if self._idle >= _MAX_IDLE:
+                if length in (-errno.EINTR, -errno.EAGAIN):
+                    continue
+                if length <= 0:  # unmounted
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                     return
-                self._idle += 1
+                self._serving.add(thread)
+                _lib.fuse_session_process(self._session, buffer, length, channel)
+                self._serving.discard(thread)
 
 
 class _OperationsWithPoll(ctypes.Structure):

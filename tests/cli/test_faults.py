@@ -211,7 +211,7 @@ def test_few_open_files(tmp_path: Path) -> None:
 @needs_root
 def test_few_processes(tmp_path: Path) -> None:
     user = as_user(tmp_path / "home")
-    for most in (3, 6):
+    for most in (3, 5):
         few = ["bash", "-c", f'ulimit -u {most}; exec "$@"', "bash"]
         refused(run(*user, *few, *SHELL, "true"))
 

@@ -27,7 +27,8 @@ class Request:
     uid: int = 0
     gid: int = 0
     interrupted: Callable[[], bool] = field(default=lambda: False)
-    """True once a signal for the caller waits: a blocked call should end with EINTR."""
+    """Asked by a call before it waits: True when it should end with EINTR instead, as it should
+    once a signal for the caller waits."""
 
     splices: bool = False
     """A read for splice(2) or sendfile(2)."""
