@@ -9,8 +9,9 @@ written may be swapped out as well, and is then never overwritten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from tracefs_fuse.tracing.buffer_page import (
@@ -250,11 +251,6 @@ class CpuBuffer:
         stamp, record, _ = found
         return Entry(stamp, record, self.cpu, self._lost)
 
-    def next_stamp(self) -> int | None:
-        """When the oldest unread event happened, if there is one."""
-        found = self._next_unread()
-        return None if found is None else found[0]
-
     def consume(self) -> None:
         """Take away the event that :meth:`peek` shows."""
         found, reader = self._next_unread(), self._reader
@@ -447,6 +443,9 @@ def pages_for(size: int, data_size: int) -> int:
     return max(_MIN_PAGES, (size + data_size - 1) % (1 << 64) // data_size)
 
 
+_TIME_STAMP = attrgetter("time_stamp")
+
+
 class TraceBuffer:
     """The ring buffers of all CPUs of one instance."""
 
@@ -477,15 +476,17 @@ class TraceBuffer:
     def overrun(self) -> int:
         return sum(buffer.overrun for buffer in self.cpus)
 
-    def oldest(self, cpus: Sequence[CpuBuffer]) -> tuple[CpuBuffer, Entry] | None:
-        """The next event that a consuming reader of these CPUs gets."""
-        chosen, oldest = None, 0
-        for ring in cpus:
-            stamp = ring.next_stamp()
-            if stamp is not None and (chosen is None or stamp < oldest):
-                chosen, oldest = ring, stamp
-        entry = chosen.peek() if chosen is not None else None
-        return None if chosen is None or entry is None else (chosen, entry)
+    def unread(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
+        """The events of these CPUs, oldest first, for a reader that consumes each."""
+        heads = {ring.cpu: entry for ring in cpus if (entry := ring.peek()) is not None}
+        while heads:
+            entry = min(heads.values(), key=_TIME_STAMP)
+            yield entry
+            following = self.cpus[entry.cpu].peek()
+            if following is None:
+                del heads[entry.cpu]
+            else:
+                heads[entry.cpu] = following
 
     def reset(self, now: int) -> None:
         """Empty all CPUs' buffers; now: reading of the trace clock."""

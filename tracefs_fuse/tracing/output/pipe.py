@@ -54,12 +54,13 @@ class PipeText:
         wanted = min(count, size - 1)
         text = ""
         number = 1
-        while len(text) < wanted and (oldest := buffer.oldest(rings)) is not None:
-            ring, entry = oldest
+        for entry in buffer.unread(rings):
             added = limited(lost_text(entry) + line(entry, number, entry.time_stamp), size)
             if text and len(text) + len(added) >= size:
                 break
-            ring.consume()
+            buffer.cpus[entry.cpu].consume()
             text += added
             number += 1
+            if len(text) >= wanted:
+                break
         return text.encode("latin-1")
