@@ -29,14 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [
         comparison
         for comparison in COMPARISONS
-        if all(word in comparison.what for word in options.words)
+        if not options.words or any(word in comparison.what for word in options.words)
     ]
+    if not chosen:
+        parser.error(f"no row with such a word: {' '.join(options.words)}")
     print(f"{'what':<44} {'floor':<40} {'ratio':>7} {'goal':>5} {'lab':>10} {'floor':>10}")
     figures = []
     for comparison in chosen:
-        print(f"{comparison.what} ...", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"\033[K{comparison.what} ...", end="\r", file=sys.stderr, flush=True)
         figures.append(measure(comparison, options.turns))
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
         print(_row(figures[-1]), flush=True)
     if options.json is not None:
         rows = [asdict(figure) for figure in figures]
