@@ -28,8 +28,7 @@ class PidList:
         pids = set()
         used, word = 0, text
         while word and used < len(text):
-            word, end = first_word(text[used:])
-            used += end
+            word, used = first_word(text, used)
             if word:
                 pid = parse_unsigned(word, base0=True) % (1 << _PID_BITS)
                 if pid >= _PID_LIMIT:

@@ -12,12 +12,12 @@ _LONGEST = 127
 _WORD = re.compile(f"[{BLANKS}]*([^{BLANKS}\0]*)[{BLANKS}\0]?")
 
 
-def first_word(text: str) -> tuple[str, int]:
-    """The first word, which may be empty, and where what follows it begins.
+def first_word(text: str, start: int = 0) -> tuple[str, int]:
+    """The first word from a position on, which may be empty, and where what follows it begins.
 
     Raises EINVAL for a word that is too long.
     """
-    match = _WORD.match(text)
+    match = _WORD.match(text, start)
     assert match is not None
     if len(match[1]) > _LONGEST:
         raise refuse(errno.EINVAL)
