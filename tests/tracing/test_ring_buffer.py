@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry, TraceBuffer
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry
+from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 SCAN_PMD_INJECTED = 41
 """Bytes of an injected mm_khugepaged_scan_pmd record."""

@@ -19,9 +19,10 @@ from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.numbers import number_written, refuse
 from tracefs_fuse.tracing.options import PRINTK_DEST, Options
 from tracefs_fuse.tracing.pid_filter import PidFilter
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer, Written, pages_for
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Written
 from tracefs_fuse.tracing.set_event import ModuleWish
 from tracefs_fuse.tracing.source import TaskLike
+from tracefs_fuse.tracing.trace_buffer import TraceBuffer, pages_for
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.tracing import Tracing

@@ -17,8 +17,9 @@ from tracefs_fuse.files.node import (
 )
 from tracefs_fuse.files.tracefs.text import command
 from tracefs_fuse.tracing.output import snapshot_help_text, trace_text
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, TraceBuffer
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer
 from tracefs_fuse.tracing.trace_array import TraceArray
+from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 _MODE = 0o640
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.ring_buffer import TraceBuffer
+from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
 from tracefs_fuse.tracing.output.line import limited, line_of, lost_text
-from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry, TraceBuffer
+from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry
+from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray

@@ -1,0 +1,79 @@
+"""The ring buffers of all CPUs together: struct trace_buffer (kernel/trace/ring_buffer.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+
+from tracefs_fuse.tracing.buffer_page import PAGE_HEADER_SIZE, PAGE_SIZE
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry
+
+_MIN_PAGES = 2
+_TIME_STAMP = attrgetter("time_stamp")
+
+
+def pages_for(size: int, data_size: int) -> int:
+    """Pages that hold ``size`` bytes, counted in 64 bits; never fewer than two."""
+    return max(_MIN_PAGES, (size + data_size - 1) % (1 << 64) // data_size)
+
+
+class TraceBuffer:
+    """The ring buffers of all CPUs of one instance."""
+
+    def __init__(self, cpus: int, size: int, *, overwrite: bool = True) -> None:
+        """size: bytes for each CPU."""
+        pages = pages_for(size, PAGE_SIZE - PAGE_HEADER_SIZE)
+        self.cpus = [CpuBuffer(cpu, pages, overwrite=overwrite) for cpu in range(cpus)]
+        self.order = 0
+        """Sub-buffers are 2**order memory pages."""
+
+        self.start = 0
+        """Trace clock when the buffer was last emptied."""
+
+    def empty_copy(self, now: int) -> TraceBuffer:
+        """An empty buffer of the same make."""
+        copy = TraceBuffer(len(self.cpus), 0)
+        copy.order, copy.start = self.order, now
+        for ours, other in zip(self.cpus, copy.cpus, strict=True):
+            other.page_count, other.data_size = ours.page_count, ours.data_size
+            other.overwrite = ours.overwrite
+        return copy
+
+    @property
+    def entries(self) -> int:
+        return sum(buffer.entries for buffer in self.cpus)
+
+    @property
+    def overrun(self) -> int:
+        return sum(buffer.overrun for buffer in self.cpus)
+
+    def unread(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
+        """The events of these CPUs, oldest first, for a reader that consumes each."""
+        heads = {ring.cpu: entry for ring in cpus if (entry := ring.peek()) is not None}
+        while heads:
+            entry = min(heads.values(), key=_TIME_STAMP)
+            yield entry
+            following = self.cpus[entry.cpu].peek()
+            if following is None:
+                del heads[entry.cpu]
+            else:
+                heads[entry.cpu] = following
+
+    def reset(self, now: int) -> None:
+        """Empty all CPUs' buffers; now: reading of the trace clock."""
+        self.start = now
+        for buffer in self.cpus:
+            buffer.reset()
+
+    def set_overwrite(self, on: bool) -> None:
+        for buffer in self.cpus:
+            buffer.overwrite = on
+
+    def set_order(self, order: int) -> None:
+        """Change the size of sub-buffers; drops all content, keeps about the total size."""
+        data_size = (PAGE_SIZE << order) - PAGE_HEADER_SIZE
+        for buffer in self.cpus:
+            buffer.reset()
+            buffer.page_count = pages_for(buffer.size, data_size)
+            buffer.data_size = data_size
+        self.order = order
