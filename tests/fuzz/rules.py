@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.fuzz.request import TRACING, kind_of
+from tests.fuzz.request import TRACING, Request, kind_of
 
 
 def _names(text: str) -> frozenset[str]:
@@ -107,6 +108,12 @@ def is_plausible(operation: str, path: str, status: str) -> bool:
     if not path:
         return status == "EBADF"
     return status in _ANY_WRITE | ERRORS_OF_WRITE.get(kind_of(path), _NOT_WRITABLE)
+
+
+def opens_before_refusing(request: Request, status: str) -> bool:
+    """Whether a file is opened, and emptied, before open(2) finds that O_DIRECT can't be had."""
+    emptied = request.number & os.O_DIRECT and request.number & os.O_TRUNC
+    return request.operation == "open" and status == "EINVAL" and bool(emptied)
 
 
 @dataclass(frozen=True)

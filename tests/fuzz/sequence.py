@@ -22,7 +22,7 @@ from tests.fuzz.request import (
     read_file,
     write_file,
 )
-from tests.fuzz.rules import CHANGING, is_plausible, unexplained
+from tests.fuzz.rules import CHANGING, is_plausible, opens_before_refusing, unexplained
 
 _Some = list[Request]
 
@@ -135,6 +135,9 @@ class _Player:
         if not is_plausible(request.operation, path, answer.status):
             raise _Failed(f"{what}: {answer.status}", f"no kernel answers {answer.status}")
         if self._state is None or request.operation not in CHANGING:
+            return
+        if opens_before_refusing(request, answer.status):
+            self._state = None
             return
         before, self._state = self._state, self._target.state()
         changed = [
