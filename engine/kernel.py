@@ -13,7 +13,7 @@ from engine.memory import PhysicalMemory
 from engine.mm import MmStruct
 from engine.swap import SwapSlot
 from engine.thp import TransparentHugepage
-from engine.tracepoints import Tracepoints
+from engine.tracepoints import make_tracepoints
 from engine.versions import EngineVersion
 
 _MM_BASE = 0xFFFF888100000000
@@ -42,7 +42,7 @@ class Kernel:
         self.memory = PhysicalMemory()
         self.thp = TransparentHugepage(version)
         self.vmstat = dict.fromkeys(vmstat.names(version), 0)
-        self.trace = Tracepoints()
+        self.trace = make_tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
         self.failing: set[str] = set()
         """What fails when it is tried (fault injection)."""

@@ -7,6 +7,8 @@ All parameters are ints in the range of their C type (pointers and page numbers 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
+from typing import Protocol, cast
 
 NO_PFN = (1 << 64) - 1
 
@@ -46,22 +48,24 @@ TRACEPOINTS: dict[str, tuple[str, ...]] = {
 """Names of the parameters, the same in all versions; a version's event records some of them."""
 
 
-def unheard(name: str) -> Callable[..., None]:
-    """What a tracepoint is while nobody listens: an empty function with its parameters."""
-    function: Callable[..., None] = eval(f"lambda {', '.join(TRACEPOINTS[name])}: None")
-    return function
+class Tracepoints(Protocol):
+    """One function for each tracepoint; a listener is bound by assigning another one."""
+
+    mm_khugepaged_scan_pmd: Callable[..., None]
+    mm_collapse_huge_page: Callable[..., None]
+    mm_collapse_huge_page_isolate: Callable[..., None]
+    mm_collapse_huge_page_swapin: Callable[..., None]
+    mm_khugepaged_scan_file: Callable[..., None]
+    mm_khugepaged_collapse_file: Callable[..., None]
+    mm_khugepaged_scan: Callable[..., None]
 
 
-class Tracepoints:
-    """One callable for each tracepoint; a listener is bound by assigning another one."""
+def make_tracepoints() -> Tracepoints:
+    """Those of one kernel, which nobody listens to: empty functions with their parameters.
 
-    __slots__ = tuple(TRACEPOINTS)  # an attribute of these is found as quickly as a global name
-
-    def __init__(self) -> None:
-        self.mm_khugepaged_scan_pmd = unheard("mm_khugepaged_scan_pmd")
-        self.mm_collapse_huge_page = unheard("mm_collapse_huge_page")
-        self.mm_collapse_huge_page_isolate = unheard("mm_collapse_huge_page_isolate")
-        self.mm_collapse_huge_page_swapin = unheard("mm_collapse_huge_page_swapin")
-        self.mm_khugepaged_scan_file = unheard("mm_khugepaged_scan_file")
-        self.mm_khugepaged_collapse_file = unheard("mm_khugepaged_collapse_file")
-        self.mm_khugepaged_scan = unheard("mm_khugepaged_scan")
+    They live in a module of their own, for what is called of a module is found at once.
+    """
+    module = ModuleType("trace")
+    for name, parameters in TRACEPOINTS.items():
+        setattr(module, name, eval(f"lambda {', '.join(parameters)}: None"))
+    return cast(Tracepoints, module)
