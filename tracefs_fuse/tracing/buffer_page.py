@@ -53,18 +53,16 @@ class BufferPage:
     end: int = 0
     """Once it is full: where a reader of the whole page finds its last event to end."""
 
-    def fill(self) -> int:
-        """rb_reset_tail(): what is left is padding, if it has room for an event; returns its bytes.
+    def fill(self) -> None:
+        """rb_reset_tail(): what is left is padding, if it has room for an event.
 
         When no other page could be had and it is done again, padding is taken for an event.
         """
         self.end = self.commit
         rest = len(self.data) - self.commit
-        if rest < _MIN_EVENT_LENGTH:
-            return 0
-        TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
-        self.commit += rest
-        return rest
+        if rest >= _MIN_EVENT_LENGTH:
+            TWO_WORDS.pack_into(self.data, self.commit, 1 << 5 | PADDING, rest - 4)
+            self.commit += rest
 
     def element(self, offset: int) -> tuple[int, int, int]:
         """What lies at an offset: its kind (type_len), its time, and its length in bytes."""

@@ -31,19 +31,17 @@ class SavedCmdlines:
     def __init__(self) -> None:
         self.size = _names_in_pages(_DEFAULT_SIZE)
         self._comms: dict[int, str] = {}
-        self._recorded: dict[int, str] = {}
+        self.recorded: dict[int, str] = {}
         """The names as their tasks have them: most records are by a task that has not changed."""
 
         self._tgids: dict[int, int] = {}
 
     def record_comm(self, task: TaskLike) -> None:
-        if self._recorded.get(task.pid) == task.comm:
-            return
         comms = self._comms
         if task.pid not in comms and len(comms) >= self.size:
             oldest = next(iter(comms))
-            del comms[oldest], self._recorded[oldest]
-        self._recorded[task.pid] = task.comm
+            del comms[oldest], self.recorded[oldest]
+        self.recorded[task.pid] = task.comm
         comms[task.pid] = comm_of_task(task).decode("latin-1")
 
     def record_tgid(self, task: TaskLike) -> None:
@@ -70,7 +68,7 @@ class SavedCmdlines:
             raise refuse(errno.EINVAL)
         self.size = _names_in_pages(size)
         self._comms.clear()
-        self._recorded.clear()
+        self.recorded.clear()
 
     def comms_text(self) -> str:
         """The ``saved_cmdlines`` file."""

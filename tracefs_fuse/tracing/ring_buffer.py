@@ -73,8 +73,6 @@ class CpuBuffer:
     overrun: int = 0
     dropped: int = 0
     read_events: int = 0
-    written_bytes: int = 0
-    read_bytes: int = 0
     entries: int = 0
     """Unread events."""
 
@@ -117,7 +115,6 @@ class CpuBuffer:
             end = at + 4 + 4 * words
             if end <= self.data_size:
                 WORD.pack_into(tail.data, at, delta << 5 | words)
-                self.written_bytes += end - at
                 tail.commit = end
                 tail.entries += 1
                 self.entries += 1
@@ -157,7 +154,6 @@ class CpuBuffer:
             TWO_WORDS.pack_into(tail.data, at, delta << 5, 4 * words + 4)
             start = at + 8
         end = at + length
-        self.written_bytes += end - tail.commit
         tail.commit = end
         tail.entries += 1
         self.entries += 1
@@ -184,7 +180,6 @@ class CpuBuffer:
         self.entries -= 1
         if page is self._tail and page.commit == written.end:
             page.commit = written.start
-            self.written_bytes -= written.end - written.start
             self.last_stamp = written.stamp
         else:
             at = written.start
@@ -199,7 +194,7 @@ class CpuBuffer:
         """rb_move_tail(): the page that the tail moves to; None when the ring is full."""
         page = None
         if self._tail is not None:
-            self.written_bytes += self._tail.fill()
+            self._tail.fill()
         if len(self._ring) >= self.page_count:
             if not self.overwrite:
                 return None
@@ -219,7 +214,6 @@ class CpuBuffer:
         page.dropped += 1
         self.overrun += page.entries
         self.entries -= page.entries
-        self.written_bytes -= page.commit
         return page
 
     # -- reading ---------------------------------------------------------------------------
@@ -255,7 +249,6 @@ class CpuBuffer:
             return
         reader.found = None
         reader.stamp, _, end = found
-        self.read_bytes += end - reader.offset
         reader.offset = end
         self.read_events += 1
         self.entries -= 1
@@ -281,7 +274,6 @@ class CpuBuffer:
         else:
             reader.offset, taken = page.commit, page.entries
             data = page.data[: page.end]
-        self.read_bytes += reader.offset - start
         self.read_events += taken
         self.entries -= taken
         self.changes += 1
@@ -316,7 +308,6 @@ class CpuBuffer:
                     return reader.found
                 if reader.page is self._tail:
                     return None
-                self.read_bytes += reader.page.commit - reader.offset
                 reader.offset = reader.page.commit
             if not self._ring:
                 return None
@@ -337,7 +328,9 @@ class CpuBuffer:
     @property
     def bytes(self) -> int:
         """Bytes of unread events with their headers."""
-        return self.written_bytes - self.read_bytes
+        reader = self._reader
+        left = reader.page.commit - reader.offset if reader is not None else 0
+        return left + sum(page.commit for page in self._ring)
 
     def reset(self) -> None:
         """Drop everything, counters too."""
@@ -346,7 +339,7 @@ class CpuBuffer:
         self._reader = self._tail = None
         self.overrun = self.dropped = self.read_events = 0
         self._seen_overrun = self._lost = 0
-        self.written_bytes = self.read_bytes = self.entries = self.last_stamp = 0
+        self.entries = self.last_stamp = 0
 
     def resize(self, page_count: int) -> None:
         """Change the number of pages; the oldest are dropped when they no longer fit."""
