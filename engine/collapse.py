@@ -27,7 +27,6 @@ from engine.pte_scan import (
     limits_of,
     max_ptes_none,
     nth,
-    occurrences,
     pfn_before,
     unfit,
 )
@@ -124,13 +123,11 @@ def _scan(cc: CollapseControl, table: PageTable, limits: Limits) -> PteScan:
     """The loop over the entries."""
     kinds = table.states.translate(KINDS)
     scan = PteScan(kinds)
-    if occurrences(kinds, NONE_OR_ZERO) > limits.none:
+    if scan.none > limits.none:
         scan.stop_at(nth(kinds, NONE_OR_ZERO, limits.none), _R.EXCEED_NONE_PTE)
-    unmapped = occurrences(kinds, UNMAPPED)
-    with_uffd = occurrences(kinds, UNMAPPED_UFFD)
-    if with_uffd:
+    if UNMAPPED_UFFD in kinds:
         scan.stop_at(kinds.find(UNMAPPED_UFFD), _R.PTE_UFFD)
-    if unmapped + with_uffd > limits.swap:
+    if scan.unmapped > limits.swap:
         places = positions(kinds, UNMAPPED) + positions(kinds, UNMAPPED_UFFD)
         place = sorted(places)[limits.swap]
         if place <= scan.stop:

@@ -34,7 +34,6 @@ from engine.pte_scan import (
     judge,
     limits_of,
     nth,
-    occurrences,
     pfn_before,
     unfit,
 )
@@ -149,7 +148,7 @@ def _isolate(cc: CollapseControl, vma: Vma, table: PageTable, first: int, order:
     limits = limits_of(cc, vma, order)
     kinds = table.states[first : first + (1 << order)].translate(KINDS)
     scan = PteScan(kinds)
-    if occurrences(kinds, NONE_OR_ZERO) > limits.none:
+    if scan.none > limits.none:
         scan.stop_at(nth(kinds, NONE_OR_ZERO, limits.none), _R.EXCEED_NONE_PTE)
     for kind in (UNMAPPED, UNMAPPED_UFFD):
         if kind in kinds:

@@ -81,7 +81,10 @@ def max_ptes_none(cc: CollapseControl, order: int) -> int:
 
 
 class PteScan:
-    """What was counted of entries [first, last) of a table until something stopped it."""
+    """What was counted of entries [first, last) of a table until something stopped it.
+
+    kinds: of these entries.  Until :meth:`count` the counts are those of all of them.
+    """
 
     __slots__ = ("kinds", "none", "referenced", "result", "shared", "stop", "unmapped")
 
@@ -93,8 +96,8 @@ class PteScan:
         self.result: ScanResult | None = None
         """What stopped it."""
 
-        self.none = 0
-        self.unmapped = 0
+        self.none = occurrences(kinds, NONE_OR_ZERO)
+        self.unmapped = occurrences(kinds, UNMAPPED) + occurrences(kinds, UNMAPPED_UFFD)
         self.shared = 0
         self.referenced = 0
 
@@ -105,10 +108,11 @@ class PteScan:
 
     def count(self, *, referenced: bool) -> None:
         """Count what was passed, and the entry at which it stopped."""
-        end = self.stop + 1
-        self.none = occurrences(self.kinds, NONE_OR_ZERO, end)
-        self.unmapped = occurrences(self.kinds, UNMAPPED, end)
-        self.unmapped += occurrences(self.kinds, UNMAPPED_UFFD, end)
+        if self.result is not None:
+            end = self.stop + 1
+            self.none = occurrences(self.kinds, NONE_OR_ZERO, end)
+            self.unmapped = occurrences(self.kinds, UNMAPPED, end)
+            self.unmapped += occurrences(self.kinds, UNMAPPED_UFFD, end)
         if referenced:
             self.referenced += occurrences(self.kinds, YOUNG_PTE, self.stop)
 
