@@ -139,7 +139,11 @@ def collapse_file(
     else:
         pfn = folio.pfn
         kernel.meanwhile("alloc")
+        mapping.collapsing = True
         result = _replace(cc, mm, work, folio)
+        for held in work.folios:
+            held.locked = False
+        mapping.end_collapse()
         if result is _R.SUCCEED:
             result = _retract_page_tables(cc, mm, address, mapping, folio)
         else:
@@ -240,6 +244,7 @@ def _hold(cc: CollapseControl, mapping: AddressSpace, folio: Folio) -> ScanResul
         return _R.PAGE_COUNT
     if not mapping.is_shmem and folio.dirty:
         return _R.PAGE_DIRTY_OR_WRITEBACK
+    folio.locked = True
     return _R.SUCCEED
 
 

@@ -76,6 +76,12 @@ class AddressSpace:
         self.mms: dict[int, MmStruct] = {}
         """Who may map it, by address."""
 
+        self.collapsing = False
+        """Pages are locked by a collapse."""
+
+        self._to_punch: list[tuple[int, int]] = []
+        """What waits for these locks."""
+
     @property
     def is_shmem(self) -> bool:
         return self.kind is not FileKind.DISK
@@ -193,14 +199,27 @@ class AddressSpace:
         self.punch(pages, max(self.pages, default=-1) + 1)
 
     def punch(self, first: int, last: int) -> None:
-        """Drop the pages in [first, last); a large folio that lies across an end stays whole."""
+        """Drop the pages in [first, last); a large folio that lies across an end stays whole.
+
+        While a collapse has locked pages this only unmaps them, and waits.
+        """
         for mm, vma in self.mappings():
             low = max(vma.start, vma.start + (first - vma.pgoff) * PAGE_SIZE)
             high = min(vma.end, vma.start + (last - vma.pgoff) * PAGE_SIZE)
             if low < high:
                 mm.zap(low, high)
+        if self.collapsing:
+            self._to_punch.append((first, last))
+            return
         for _, entry in list(self.entries(first, last)):
             if isinstance(entry, Absent):
                 self.forget(entry)
             elif entry.index >= first and entry.index + entry.pages <= last:
                 self.remove(entry)
+
+    def end_collapse(self) -> None:
+        """The locks are gone: who waited for them goes on."""
+        self.collapsing = False
+        waiting, self._to_punch = self._to_punch, []
+        for first, last in waiting:
+            self.punch(first, last)

@@ -45,8 +45,8 @@ def _class_of(state: int) -> int:
 
 
 KINDS = bytes(_class_of(state) for state in range(256))
-_OCCUPYING = (OLD, YOUNG_PTE, EXAMINE)
-OCCUPIED = bytes(kind in _OCCUPYING for kind in range(256))
+_UNOCCUPIED = bytes((NONE_OR_ZERO, UNMAPPED, UNMAPPED_UFFD))
+OCCUPIED = bytes(kind not in _UNOCCUPIED for kind in range(256))
 WRITABLE = classes(dict.fromkeys(states_with(PRESENT | WRITE), 1), 0)
 
 
@@ -181,8 +181,5 @@ def unfit(
 
 def pfn_before(table: PageTable, kinds: bytes | bytearray, end: int, base: int = 0) -> int:
     """The folio of the last present entry before a place."""
-    last = -1
-    for kind in _OCCUPYING:
-        if kind in kinds:
-            last = max(last, kinds.rfind(kind, 0, end))
-    return table.pfn(base + last) if last >= 0 else NO_PFN
+    occupied = len(kinds[:end].rstrip(_UNOCCUPIED))
+    return table.pfn(base + occupied - 1) if occupied else NO_PFN

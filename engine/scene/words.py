@@ -335,7 +335,7 @@ def _sync(stage: Stage, mm: MmStruct) -> None:
 def _drop(stage: Stage, mm: MmStruct) -> None:
     file = _file(mm)
     for _, entry in list(file.entries(0, file.size)):
-        if isinstance(entry, Folio) and not entry.mapcount and not entry.dirty:
+        if isinstance(entry, Folio) and not (entry.mapcount or entry.dirty or entry.locked):
             file.remove(entry)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from engine import Machine
 from engine.filemap import AddressSpace
@@ -121,6 +121,10 @@ def check(machine: Machine, stage: Stage) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(VERSIONS)), KIND, SHARING, st.lists(STEP, min_size=1, max_size=12))
+@example("6.1", "shmem", " private", [*["knob shmem_enabled always"] * 2, "meanwhile copy drop"])
+@example(
+    "7.3", "shmem", " shared", [*["knob shmem_enabled always"] * 2, "meanwhile copy truncate 9"]
+)
 def test_books_are_kept(version: str, kind: str, sharing: str, steps: list[str]) -> None:
     machine = Machine(version, workload="idle")
     stage = Stage(machine)
