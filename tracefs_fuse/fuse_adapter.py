@@ -24,7 +24,6 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Protocol
 
 import fuse
@@ -67,6 +66,10 @@ _READABLE_SIZE = 1 << 30
 """How far sendfile(2) may read a file, whatever size stat(2) shows; see fuse_session."""
 
 _ENDLESS_SIZE = 1 << 62
+
+
+_NO_FILE_SYSTEM = FileSystem()
+"""What the folders above those of the kernel's file systems belong to."""
 
 
 class WaitQueueLike(Protocol):
@@ -145,31 +148,27 @@ class LabOperations:
 
     # -- nodes -----------------------------------------------------------------------------
 
-    def _find(self, path: str) -> tuple[Node, FileSystem]:
+    def _find(self, path: str, request: Request) -> tuple[Node, FileSystem]:
         """A node, and the file system that it belongs to."""
         node: Node = self._root
-        filesystem = FileSystem()
-        request = self._request()
-        for name in path.split("/"):
-            if name:
-                if not isinstance(node, Directory):
-                    raise refuse(errno.ENOTDIR)
-                check_permission(node, self._owner_of(node), request, os.X_OK)
-                if filesystem.name_limit is not None and len(name) > filesystem.name_limit:
-                    raise refuse(errno.ENAMETOOLONG)
-                found = node.lookup(name)
-                if found is None:
-                    raise refuse(errno.ENOENT)
-                node = found
-                if isinstance(node, Directory):
-                    filesystem = node.filesystem or filesystem
+        filesystem = _NO_FILE_SYSTEM
+        for name in path[1:].split("/") if path != "/" else ():
+            if not isinstance(node, Directory):
+                raise refuse(errno.ENOTDIR)
+            filesystem = node.filesystem or filesystem
+            check_permission(node, node.owner or self._owner, request, os.X_OK)
+            if filesystem.name_limit is not None and len(name) > filesystem.name_limit:
+                raise refuse(errno.ENAMETOOLONG)
+            found = node.lookup(name)
+            if found is None:
+                raise refuse(errno.ENOENT)
+            node = found
+        if isinstance(node, Directory):
+            filesystem = node.filesystem or filesystem
         return node, filesystem
 
-    def _node(self, path: str) -> Node:
-        return self._find(path)[0]
-
-    def _directory(self, path: str) -> Directory:
-        node = self._node(path)
+    def _directory(self, path: str, request: Request) -> Directory:
+        node, _ = self._find(path, request)
         if not isinstance(node, Directory):
             raise refuse(errno.ENOTDIR)
         return node
@@ -179,30 +178,32 @@ class LabOperations:
 
         new: the entry is to be made, which some file systems know at once that they won't.
         """
+        request = self._request()
         head, _, name = path.rpartition("/")
-        parent, filesystem = self._find(head)
+        parent, filesystem = self._find(head or "/", request)
         if not isinstance(parent, Directory):
             raise refuse(errno.ENOTDIR)
         if new and not filesystem.finds_new:
             raise refuse(errno.ENOENT)
-        self._check(parent, os.W_OK | os.X_OK)
+        self._check(parent, request, os.W_OK | os.X_OK)
         return parent, name, filesystem
 
     def _owner_of(self, node: Node) -> Owner:
         return node.owner or self._owner
 
-    def _check(self, node: Node, wanted: int) -> None:
-        check_permission(node, self._owner_of(node), self._request(), wanted)
+    def _check(self, node: Node, request: Request, wanted: int) -> None:
+        check_permission(node, self._owner_of(node), request, wanted)
 
     def access(self, path: str, wanted: int) -> None:
-        self._check(self._node(path), wanted)
+        request = self._request()
+        self._check(self._find(path, request)[0], request, wanted)
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
         """What stat shows.  Of what is asked about an open file, only lseek(2) is a GETATTR."""
         seeks_end = fh is not None and fuse_session.opcode() == fuse_session.GETATTR
         if seeks_end and self._open[fh.fh].seeks is Seeks.NOT_TO_END:
             raise refuse(errno.EINVAL)
-        node, filesystem = self._find(path)
+        node, filesystem = self._find(path, self._request())
         uid, gid = self._owner_of(node)
         accessed, changed = node.times or (self._mounted_at, self._mounted_at)
         return {
@@ -229,11 +230,12 @@ class LabOperations:
         return max(node.size, _READABLE_SIZE) if looked_up else node.size
 
     def opendir(self, path: str) -> int:
-        self._check(self._directory(path), os.R_OK)
+        request = self._request()
+        self._check(self._directory(path, request), request, os.R_OK)
         return 0
 
     def readdir(self, path: str, fh: Any) -> Iterator[tuple[str, dict[str, int], int]]:
-        node = self._directory(path)
+        node = self._directory(path, self._request())
         prefix = path.rstrip("/") + "/"
         parent = prefix.rstrip("/").rpartition("/")[0] or "/"
         dots = [(".", path, stat.S_IFDIR), ("..", parent, stat.S_IFDIR)]
@@ -246,7 +248,7 @@ class LabOperations:
         )
 
     def readlink(self, path: str) -> str:
-        node = self._node(path)
+        node, _ = self._find(path, self._request())
         if not isinstance(node, Symlink):
             raise refuse(errno.EINVAL)
         return node.target
@@ -262,41 +264,45 @@ class LabOperations:
         parent.rmdir(name, in_use=any(held.startswith(f"{path}/") for held in self._held.values()))
 
     def chmod(self, path: str, mode: int) -> None:
-        node = self._settable(path)
-        check_setattr(self._owner_of(node), self._request())
+        request = self._request()
+        node = self._settable(path, request)
+        check_setattr(self._owner_of(node), request)
         node.mode = stat.S_IMODE(mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
-        node = self._settable(path)
+        request = self._request()
+        node = self._settable(path, request)
         owner = self._owner_of(node)
         new_owner = (
             owner[0] if uid == _UNCHANGED else uid,
             owner[1] if gid == _UNCHANGED else gid,
         )
-        check_setattr(owner, self._request(), new_owner)
+        check_setattr(owner, request, new_owner)
         node.owner = new_owner
 
-    def _settable(self, path: str) -> Node:
-        node, filesystem = self._find(path)
+    def _settable(self, path: str, request: Request) -> Node:
+        node, filesystem = self._find(path, request)
         if filesystem.fixed_owners:
             raise refuse(errno.EPERM)
         return node
 
     def utimens(self, path: str, times: tuple[int, int]) -> None:
         """Keep times; who may write a file but does not own it may only set them to now."""
-        node = self._node(path)
+        request = self._request()
+        node, _ = self._find(path, request)
         owner = self._owner_of(node)
-        if fuse_session.sets_times_to_now() and self._request().uid != owner[0]:
-            self._check(node, os.W_OK)
+        if fuse_session.sets_times_to_now() and request.uid != owner[0]:
+            self._check(node, request, os.W_OK)
         else:
-            check_setattr(owner, self._request())
+            check_setattr(owner, request)
         node.times = times
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
         """A pseudo-file has no length to cut; only opening with O_TRUNC means something."""
-        node, filesystem = self._find(path)
+        request = self._request()
+        node, filesystem = self._find(path, request)
         if fh is None:
-            self._check(node, os.W_OK)
+            self._check(node, request, os.W_OK)
         if filesystem.shows_truncation:
             node.size = length
 
@@ -306,15 +312,17 @@ class LabOperations:
     # -- open files ------------------------------------------------------------------------
 
     def open(self, path: str, fi: Any) -> int:
-        node, filesystem = self._find(path)
+        request, flags = self._request(), fi.flags
+        node, filesystem = self._find(path, request)
         if not isinstance(node, File):
             raise refuse(errno.EISDIR)
-        self._check(node, _WANTED[fi.flags & os.O_ACCMODE] | (fi.flags & os.O_TRUNC and os.W_OK))
-        opened = node.open(self._request(), fi.flags)
-        if fi.flags & os.O_DIRECT:
+        wanted = _WANTED[flags & os.O_ACCMODE] | (flags & os.O_TRUNC and os.W_OK)
+        self._check(node, request, wanted)
+        opened = node.open(request, flags)
+        if flags & os.O_DIRECT:
             opened.release()
             raise refuse(errno.EINVAL)
-        if fi.flags & os.O_TRUNC and filesystem.shows_truncation:
+        if flags & os.O_TRUNC and filesystem.shows_truncation:
             node.size = 0
         fi.fh = next(self._handles)
         fi.nonseekable = opened.seeks is Seeks.NOWHERE
@@ -344,20 +352,20 @@ class LabOperations:
         self._open.pop(fi.fh).release()
 
     def fsync(self, path: str, datasync: int, fi: Any) -> None:
-        if not self._find(path)[1].syncs_files:
+        if not self._find(path, self._request())[1].syncs_files:
             raise refuse(errno.EINVAL)
 
     def fsyncdir(self, path: str, datasync: int, fi: Any) -> None:
-        if not self._find(path)[1].syncs_folders:
+        if not self._find(path, self._request())[1].syncs_folders:
             raise refuse(errno.EINVAL)
 
     def _request(self, *, splices: bool = False) -> Request:
         uid, gid, pid = fuse.fuse_get_context()
-        thread = threading.get_ident()
         may_trace = uid in (0, self._owner[0])
-        return Request(pid, uid, gid, partial(self._interrupted, thread), splices, may_trace)
+        return Request(pid, uid, gid, self._interrupted, splices, may_trace)
 
-    def _interrupted(self, thread: int) -> bool:
+    def _interrupted(self) -> bool:
+        """Asked by the thread that serves the request, for libfuse knows only of its own."""
         if self._closing:
             return True
         try:
@@ -365,8 +373,7 @@ class LabOperations:
         except RuntimeError as error:
             log.warning("a reader can't wait: %s", error)
             return True
-        # libfuse knows only of the thread's own request
-        return thread == threading.get_ident() and fuse_session.interrupted()
+        return fuse_session.interrupted()
 
     # -- poll ------------------------------------------------------------------------------
 
@@ -432,7 +439,8 @@ class LabOperations:
 
     def rename(self, path: str, new_path: str) -> None:
         head, _, name = new_path.rpartition("/")
-        self._parent(new_path, new=self._directory(head).lookup(name) is None)
+        new_parent = self._directory(head or "/", self._request())
+        self._parent(new_path, new=new_parent.lookup(name) is None)
         raise refuse(self._parent(path)[2].removing)
 
 

@@ -11,7 +11,8 @@ import errno
 import os
 import select
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from tracefs_fuse.tracing.numbers import refuse
 
@@ -19,14 +20,17 @@ READABLE = select.POLLIN | select.POLLRDNORM
 WRITABLE = select.POLLOUT | select.POLLWRNORM
 
 
-@dataclass(frozen=True)
-class Request:
+def _never() -> bool:
+    return False
+
+
+class Request(NamedTuple):
     """Who asks."""
 
     pid: int
     uid: int = 0
     gid: int = 0
-    interrupted: Callable[[], bool] = field(default=lambda: False)
+    interrupted: Callable[[], bool] = _never
     """Asked by a call before it waits: True when it should end with EINTR instead, as it should
     once a signal for the caller waits."""
 
@@ -254,7 +258,8 @@ class OpenText(OpenFile):
             self.seeks = Seeks.NOT_TO_END if reads(flags) else Seeks.ANYWHERE
         self.splices = file.splices
         self._pieces: Iterator[str] | None = None
-        self._in_pieces = False
+        """Text to come; None before the first read."""
+
         self._text = bytearray()
         self._start = 0
         """Where in the file the text begins that is kept."""
@@ -265,20 +270,24 @@ class OpenText(OpenFile):
         if offset and self._file.at_once:
             return b""
         if self._pieces is None or offset == 0 or offset < self._start:
-            shown = self._file.show()  # rewinding makes the text anew
-            self._in_pieces = not isinstance(shown, str)
-            self._pieces = iter((shown,)) if isinstance(shown, str) else shown
-            self._text.clear()
-            self._start = 0
+            self._pieces = self._made_anew(self._file.show())
         while self._start + len(self._text) < offset + size:
             piece = next(self._pieces, None)
             if piece is None:
                 break
             self._text += piece.encode("latin-1")
-            if self._in_pieces:
-                self._forget(offset)
+            self._forget(offset)
         at = offset - self._start
         return bytes(self._text[at : at + size])
+
+    def _made_anew(self, shown: str | Iterator[str]) -> Iterator[str]:
+        """Begin with other text; returns the pieces to come."""
+        self._start = 0
+        if isinstance(shown, str):
+            self._text = bytearray(shown, "latin-1")
+            return iter(())
+        self._text.clear()
+        return shown
 
     def _forget(self, offset: int) -> None:
         """Let go of what comes before an offset."""
