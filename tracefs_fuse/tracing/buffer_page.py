@@ -81,11 +81,17 @@ class BufferPage:
         stamp: of the event before.  None when no event follows.
         """
         while offset < self.commit:
+            (word,) = WORD.unpack_from(self.data, offset)
+            kind = word & 31
+            if 0 < kind <= MAX_SMALL_WORDS:
+                start = offset + 4
+                end = start + 4 * kind
+                return stamp + (word >> 5), bytes(self.data[start:end]), end
             kind, time, length = self.element(offset)
             stamp += time
             end = offset + length
-            if kind <= MAX_SMALL_WORDS:
-                return stamp, bytes(self.data[offset + (4 if kind else 8) : end]), end
+            if not kind:
+                return stamp, bytes(self.data[offset + 8 : end]), end
             offset = end
         return None
 

@@ -66,6 +66,8 @@ class PrintFmt:
     """A format string with its arguments."""
 
     template: str
+    """Without quotes and braces."""
+
     arguments: tuple[Argument, ...]
 
     def described(self) -> str:
@@ -81,9 +83,11 @@ class PrintFmt:
         names = list(field_names)
         pairs = zip(_CONVERSION.findall(self.template), self.arguments, strict=True)
         values = [_source(c, a, f"values[{names.index(a.field)}]", namespace) for c, a in pairs]
-        template = _CONVERSION.sub(lambda m: "%x" if m[1].endswith("x") else "%s", self.template)
-        text = f"{namespace.bind(template, 'template')} % ({', '.join(values)},)"
-        return composed("print_fmt", ["values", "pointer"], [f"return {text}"], namespace)
+        shown = iter(values)
+        text = _CONVERSION.sub(
+            lambda m: f"{{{next(shown)}{':x' if m[1].endswith('x') else ''}}}", self.template
+        )
+        return composed("print_fmt", ["values", "pointer"], [f"return f'{text}'"], namespace)
 
 
 def _source(conversion: str, argument: Argument, value: str, namespace: Namespace) -> str:

@@ -243,13 +243,12 @@ class CpuBuffer:
         return Entry(stamp, record, self.cpu, self._lost)
 
     def consume(self) -> None:
-        """Take away the event that :meth:`peek` shows."""
-        found, reader = self._next_unread(), self._reader
-        if found is None or reader is None:
+        """Take away the event that :meth:`peek` has shown."""
+        reader = self._reader
+        if reader is None or reader.found is None:
             return
+        reader.stamp, _, reader.offset = reader.found
         reader.found = None
-        reader.stamp, _, end = found
-        reader.offset = end
         self.read_events += 1
         self.entries -= 1
         self.changes += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
@@ -49,15 +50,7 @@ class TraceBuffer:
 
     def unread(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
         """The events of these CPUs, oldest first, for a reader that consumes each."""
-        heads = {ring.cpu: entry for ring in cpus if (entry := ring.peek()) is not None}
-        while heads:
-            entry = min(heads.values(), key=_TIME_STAMP)
-            yield entry
-            following = self.cpus[entry.cpu].peek()
-            if following is None:
-                del heads[entry.cpu]
-            else:
-                heads[entry.cpu] = following
+        return heapq.merge(*(iter(ring.peek, None) for ring in cpus), key=_TIME_STAMP)
 
     def reset(self, now: int) -> None:
         """Empty all CPUs' buffers; now: reading of the trace clock."""

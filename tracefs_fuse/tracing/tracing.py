@@ -19,7 +19,7 @@ from tracefs_fuse.tracing.kallsyms import stack_of
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.options import PRINTK_DEST
 from tracefs_fuse.tracing.pointer_hash import PointerHash
-from tracefs_fuse.tracing.print_fmt import Values
+from tracefs_fuse.tracing.print_fmt import PointerText, Values
 from tracefs_fuse.tracing.probe import tracepoint_function
 from tracefs_fuse.tracing.source import SourceLike, TaskLike
 from tracefs_fuse.tracing.synthetic import SyntheticEvent, SyntheticEvents
@@ -202,6 +202,6 @@ class Tracing:
         user_stack = self.ftrace_events["user_stack"]
         return user_stack.layout.pack((user_stack.id, 0, 0, task.pid), (task.tgid, USER_ADDRESS))
 
-    def pointer_text(self, address: int, hashed: bool) -> str:
-        """What ``%p`` shows."""
-        return self.pointer_hash.text(address) if hashed else f"{address:016x}"
+    def pointer_text(self, *, hashed: bool) -> PointerText:
+        """What ``%p`` shows, by the option hash-ptr."""
+        return self.pointer_hash.text if hashed else "{:016x}".format

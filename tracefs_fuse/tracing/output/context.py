@@ -108,14 +108,15 @@ def _default_context(array: TraceArray) -> Context:
         return text + flags_text(version, flags, preempt_count) if irq_info else text
 
     def context(entry: Entry, number: int, next_stamp: int) -> str:
-        key = entry.cpu, entry.record[2:8]
+        stamp, record, cpu, _ = entry
+        key = cpu, record[2:8]
         text = fronts.get(key)
         if text is None:
             text = fronts[key] = front(entry)
         if in_ns:
-            seconds, micros = divmod((entry.time_stamp + 500) // 1000, 1_000_000)
-            return f"{text} {seconds:5}.{micros:06}: "
-        return f"{text} {entry.time_stamp:12}: "
+            micros = (stamp + 500) // 1000
+            return f"{text} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
+        return f"{text} {stamp:12}: "
 
     return context
 

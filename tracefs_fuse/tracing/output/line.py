@@ -88,13 +88,8 @@ def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     if isinstance(event, ShownEntry):
         show, symbol_text = event.show, symbol_text_of(array.options)
         return lambda record: show(values(record), symbol_text)
-    name, tracing = event.name, array.tracing
+    name, pointer = event.name, array.tracing.pointer_text(hashed="hash-ptr" in array.options)
     render = event.render_verbose if "verbose" in array.options else event.render
-    hashed = "hash-ptr" in array.options
-
-    def pointer(address: int) -> str:
-        return tracing.pointer_text(address, hashed)
-
     return lambda record: f"{name}: {render(values(record), pointer)}\n"
 
 

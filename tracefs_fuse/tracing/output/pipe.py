@@ -52,15 +52,15 @@ class PipeText:
         size = array.tracing.version.line_buffer_size
         line = line_of(array, buffer.start, latency=self._latency)
         wanted = min(count, size - 1)
-        text = ""
-        number = 1
-        for entry in buffer.unread(rings):
-            added = limited(lost_text(entry) + line(entry, number, entry.time_stamp), size)
-            if text and len(text) + len(added) >= size:
+        texts: list[str] = []
+        length = 0
+        for number, entry in enumerate(buffer.unread(rings), 1):
+            text = limited(lost_text(entry) + line(entry, number, entry.time_stamp), size)
+            if texts and length + len(text) >= size:
                 break
             buffer.cpus[entry.cpu].consume()
-            text += added
-            number += 1
-            if len(text) >= wanted:
+            texts.append(text)
+            length += len(text)
+            if length >= wanted:
                 break
-        return text.encode("latin-1")
+        return "".join(texts).encode("latin-1")
