@@ -106,11 +106,11 @@ def pipe() -> Iterator[tuple[Side, Side]]:
         file = os.open(tracing / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
 
         def drain() -> bytes:
-            text = b""
+            pieces = []
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    text += os.read(file, _CHUNK)
-            return text
+                    pieces.append(os.read(file, _CHUNK))
+            return b"".join(pieces)
 
         def piped() -> float:
             _fill(tracing)
