@@ -42,15 +42,13 @@ from tracefs_fuse.files.node import (
     Symlink,
 )
 from tracefs_fuse.files.permission import Owner, check_permission, check_setattr
+from tracefs_fuse.pollers import Pollers, WaitQueueLike
 from tracefs_fuse.request_log import described
 from tracefs_fuse.tracing.numbers import refuse
 
 log = logging.getLogger(__name__)
 
 SUBTYPE = "tracefs-fuse"
-_POLL_TURN = 0.05
-"""Seconds between looks at polled files, for those that nobody wakes their readers for."""
-
 _WANTED = (os.R_OK, os.W_OK, os.R_OK | os.W_OK, os.R_OK | os.W_OK)
 """What an access mode of open(2) asks for; the last is for ioctl(2) alone."""
 
@@ -70,12 +68,6 @@ _ENDLESS_SIZE = 1 << 62
 
 _NO_FILE_SYSTEM = FileSystem()
 """What the folders above those of the kernel's file systems belong to."""
-
-
-class WaitQueueLike(Protocol):
-    """Where blocked readers wait; see :class:`tracefs_fuse.tracing.wait_queue.WaitQueue`."""
-
-    def wait(self, seconds: float) -> None: ...
 
 
 class PaceLike(Protocol):
@@ -104,7 +96,6 @@ class LabOperations:
         """Serve ``root``; ``started`` is called once the mount is there."""
         self._root = root
         self._lock = lock
-        self._readers = readers
         self._pace = pace
         self._started = started
         self._open: dict[int, OpenFile] = {}
@@ -112,10 +103,7 @@ class LabOperations:
         """Paths of the open files that hold their folders."""
 
         self._handles = itertools.count(1)
-        self._pollers: dict[int, tuple[fuse_session.PollHandle, int]] = {}
-        """Who sleeps in poll(2) on an open file, and the events waited for."""
-
-        self._poll_thread: threading.Thread | None = None
+        self._pollers = Pollers(lock, readers, self._events)
         self._closing = False
         self._owner = os.getuid(), os.getgid()
         self._mounted_at = time.time_ns()
@@ -140,6 +128,7 @@ class LabOperations:
     def close(self) -> None:
         """Let blocked readers end: the mount goes."""
         self._closing = True
+        self._pollers.close()
 
     # -- the mount -------------------------------------------------------------------------
 
@@ -347,7 +336,7 @@ class LabOperations:
         return 0
 
     def release(self, path: str, fi: Any) -> None:
-        self._forget_poller(fi.fh)
+        self._pollers.forget(fi.fh)
         self._held.pop(fi.fh, None)
         self._open.pop(fi.fh).release()
 
@@ -382,31 +371,13 @@ class LabOperations:
         opened, wanted = self._open[fi.fh], fuse_session.poll_events()
         events = opened.events()
         opened.reported()
-        if waiter is not None:
-            self._forget_poller(fi.fh)
-            self._pollers[fi.fh] = waiter, wanted
         if events & wanted:
-            self._forget_poller(fi.fh)
-        elif self._pollers and self._poll_thread is None:
-            self._poll_thread = threading.Thread(target=self._watch_polled, daemon=True)
-            self._poll_thread.start()
+            self._pollers.forget(fi.fh)
+            if waiter is not None:
+                waiter.destroy()
+        elif waiter is not None:
+            self._pollers.add(fi.fh, waiter, wanted)
         return events
-
-    def _forget_poller(self, fh: int) -> None:
-        waiter, _ = self._pollers.pop(fh, (None, 0))
-        if waiter is not None:
-            waiter.destroy()
-
-    def _watch_polled(self) -> None:
-        """Wake those who poll once there is what they want; ends when nobody polls."""
-        with self._lock:
-            while self._pollers and not self._closing:
-                self._readers.wait(_POLL_TURN)
-                for fh, (waiter, wanted) in list(self._pollers.items()):
-                    if self._events(fh) & wanted:
-                        waiter.notify()
-                        self._forget_poller(fh)
-            self._poll_thread = None
 
     def _events(self, fh: int) -> int:
         try:
