@@ -111,9 +111,9 @@ def is_plausible(operation: str, path: str, status: str) -> bool:
 
 
 def opens_before_refusing(request: Request, status: str) -> bool:
-    """Whether a file is opened, and emptied, before open(2) finds that O_DIRECT can't be had."""
-    emptied = request.number & os.O_DIRECT and request.number & os.O_TRUNC
-    return request.operation == "open" and status == "EINVAL" and bool(emptied)
+    """Whether a file is opened, and closed, before open(2) finds that O_DIRECT can't be had."""
+    direct = request.operation == "open" and request.number & os.O_DIRECT
+    return status == "EINVAL" and bool(direct)
 
 
 @dataclass(frozen=True)
