@@ -37,8 +37,10 @@ def ending_raises() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise Ended(what)
 
-    for what in ending:
-        signal.signal(what, end)
-    yield
-    for what in ending:
-        signal.signal(what, signal.SIG_DFL)
+    try:
+        for what in ending:
+            signal.signal(what, end)
+        yield
+    finally:
+        for what in ending:
+            signal.signal(what, signal.SIG_DFL)
