@@ -70,10 +70,11 @@ install_all() {
     has_pip || "$python" -c 'import ensurepip' 2>/dev/null || set -- "$@" python3-venv
     [ $# = 0 ] || debian "$@"
 
-    has_pip || make_venv || fail "could not make $venv; see above"
+    has_pip || make_venv ||
+        fail "could not make $venv; see above, and whether the disk has room: df $venv"
     echo "installing Python packages" >&2
     until_told "$venv/bin/python" -m pip install -qq --disable-pip-version-check -e "$top$extra" ||
-        fail "pip could not install the Python packages; see above"
+        fail "pip could not install the Python packages into $venv; see above"
     rm -rf "$venv/tmp"
     state >"$stamp" || fail "$stamp can't be written; see above"
 }

@@ -32,7 +32,7 @@ LOOKUP, GETATTR = 1, 3
 See include/uapi/linux/fuse.h: enum fuse_opcode.
 """
 
-_ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+_ENDING = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 _U32 = ctypes.c_uint32
 _OPCODE_OFFSET = 4
 _POLL_EVENTS_OFFSET = 60
@@ -176,7 +176,10 @@ def _main(
     operations: Operations,
     unmount: Callable[[], None],
 ) -> int:
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    ending = set(_ENDING)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # by nohup(1); sigwait() would take it
+        ending.remove(signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     mount_point, threaded = ctypes.c_char_p(), ctypes.c_int()
     served = _lib.fuse_setup(
         count, arguments, table, size, ctypes.byref(mount_point), ctypes.byref(threaded), None
@@ -185,7 +188,7 @@ def _main(
         return 1
     workers = _Workers(_lib.fuse_get_session(served))
     workers.start()
-    signal.sigwait(_ENDING)
+    signal.sigwait(ending)
     operations.close()
     workers.wait_until_idle()
     unmount()

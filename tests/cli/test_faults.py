@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -185,14 +186,16 @@ MACHINES = {
     f"{EMPTY_DEV}; mknod /dev/null c 1 3": "/dev/fuse is missing; load the kernel's module: ",
     "mount --bind /dev/null /dev/fuse": "Invalid argument; is /dev/fuse what it should be?",
     f"PATH=$PATH:/sbin; mount --bind /dev/null {LIBFUSE}": "install it: apt install libfuse2 ",
+    "export FUSE_LIBRARY_PATH=libc.so.6": "install it: apt install libfuse2 ",
 }
 
 
 @needs_root
+@pytest.mark.parametrize("options", [[], ["--foreground"]])
 @pytest.mark.parametrize("step", MACHINES)
-def test_machines(tmp_path: Path, step: str) -> None:
+def test_machines(tmp_path: Path, step: str, options: list[str]) -> None:
     folder = tmp_path / "new/lab"
-    assert MACHINES[step] in refused(run(*prepared(step), *MOUNT, folder))
+    assert MACHINES[step] in refused(run(*prepared(step), *MOUNT, *options, folder))
     assert not folder.parent.exists()
 
 
@@ -228,12 +231,15 @@ def test_ignored_children(tmp_path: Path) -> None:
     assert run(*IGNORED, *SHELL, "sh", "-c", "sh -c 'exit 3'").returncode == 3
 
 
+@pytest.mark.parametrize("options", [[], ["--foreground"]])
 @pytest.mark.parametrize(
     ("output", "status"), [(">/dev/full", 1), ("| true; exit ${PIPESTATUS[0]}", 141)]
 )
-def test_output_that_takes_nothing(tmp_path: Path, output: str, status: int) -> None:
+def test_output_that_takes_nothing(
+    tmp_path: Path, output: str, status: int, options: list[str]
+) -> None:
     folder = tmp_path / "new/lab"
-    done = run("bash", "-c", f'"$@" {output}', "bash", *MOUNT, "--foreground", folder)
+    done = run("bash", "-c", f'"$@" {output}', "bash", *MOUNT, *options, folder)
     assert done.returncode == status
     assert done.stderr == ("" if status > 1 else "tracefs-fuse: No space left on device\n")
     assert not folder.parent.exists()
@@ -252,6 +258,13 @@ def test_files_of_the_caller_are_let_go(tmp_path: Path) -> None:
 def test_current_folder_that_is_gone(tmp_path: Path) -> None:
     gone = ["sh", "-c", f'mkdir {tmp_path}/g; cd {tmp_path}/g; rmdir {tmp_path}/g; exec "$@"', "sh"]
     done = run(*gone, "env", f"PYTHONPATH={ROOT}", *MOUNT, "lab")
+    assert refused(done) == "the current folder is gone; go to another one: cd"
+
+
+def test_current_folder_in_a_lab_that_has_ended(mount_lab: MountLab) -> None:
+    lab = mount_lab(*IDLE)
+    script = f'cd {lab}/sys; {shlex.join(UNMOUNT)} {lab}; exec "$@"'
+    done = run("env", f"PYTHONPATH={ROOT}", "sh", "-c", script, "sh", *MOUNT, "lab")
     assert refused(done) == "the current folder is gone; go to another one: cd"
 
 
@@ -293,7 +306,7 @@ ENDS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name
+    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda how: how.name
 )
 def test_daemon_that_ends(mount_lab: MountLab, how: signal.Signals) -> None:
     lab = mount_lab(*IDLE)
@@ -306,9 +319,22 @@ def test_daemon_that_ends(mount_lab: MountLab, how: signal.Signals) -> None:
     for reader in readers:
         reader.communicate(timeout=PATIENCE)
     wait_until(lambda: not daemon.is_alive)
+    assert how == signal.SIGKILL or mount_at(lab) is None
     assert run(*MOUNT, lab).returncode == 0
     assert lab_at(lab) != daemon
     assert pipe.exists()
+
+
+def test_lab_that_is_to_outlive_its_terminal(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    with (tmp_path / "said").open("w") as said:
+        command = ["nohup", *MOUNT, "--foreground", str(lab)]
+        served = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, cwd=ROOT)
+    wait_until(lambda: mount_at(lab) is not None)
+    served.send_signal(signal.SIGHUP)
+    assert (lab / "sys/kernel/tracing/tracing_on").read_text() == "1\n"
+    assert run(*UNMOUNT, lab).returncode == 0
+    assert served.wait(PATIENCE) == 0
 
 
 def test_daemon_that_hangs(mount_lab: MountLab) -> None:
@@ -357,6 +383,23 @@ def test_mount_that_is_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     send(signal.SIGCONT, processes_of(tmp_path))
     assert starter.communicate(timeout=PATIENCE)[0] == b""
     wait_until(lambda: not processes_of(tmp_path))
+    assert not folder.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name
+)
+def test_foreground_that_is_interrupted(tmp_path: Path, how: signal.Signals) -> None:
+    folder = tmp_path / "new/lab"
+    status = 0
+    while status == 0:  # the signal came when the lab was there already
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        command = ["env", "--default-signal=INT", *MOUNT, "--foreground", str(folder)]
+        starter = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        wait_until(folder.exists)
+        starter.send_signal(how)
+        status = starter.wait(PATIENCE)
+    assert status == -how
     assert not folder.parent.exists()
 
 
@@ -498,4 +541,4 @@ def test_tree_that_can_not_be_written(fresh: Path) -> None:
     read_only = prepared(f"mount --bind '{fresh}' '{fresh}'", f"mount -o remount,ro,bind '{fresh}'")
     done = run(*read_only, fresh / "mount.sh", "DIR")
     assert done.returncode == 1
-    assert done.stderr.endswith(f"mount.sh: could not make {fresh}/.venv; see above\n")
+    assert f"\nmount.sh: could not make {fresh}/.venv; see above" in done.stderr

@@ -73,6 +73,12 @@ def test_others_are_let_in_as_far_as_modes_do(mount_lab: MountLab) -> None:
     assert said_by_other(f"head -1 {tracing}/trace") == ["# tracer: nop"]
     (line,) = said_by_other(f"chmod 666 {tracing}/trace")
     assert line.endswith("Operation not permitted")
+    Path(tracing, "trace").chmod(0o640)
+    os.chown(Path(tracing, "trace"), -1, 54321)
+    for groups, said in (("--clear-groups", []), ("--groups=54320,54321", ["# tracer: nop"])):
+        read = f"setpriv --reuid=12346 --regid=12346 {groups} head -1 {tracing}/trace 2>/dev/null"
+        done = subprocess.run(["sh", "-c", read], stdout=subprocess.PIPE, text=True, check=False)
+        assert done.stdout.splitlines() == said
 
 
 @needs_root

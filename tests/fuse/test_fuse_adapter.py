@@ -234,3 +234,27 @@ def test_other_users_stay_outside(sample: Sample) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "Permission denied" in done.stderr
+
+
+class BrokenPace:
+    def catch_up(self) -> None:
+        raise ArithmeticError
+
+    def settle(self) -> None:
+        pass
+
+
+@pytest.mark.usefixtures("machine_can_mount")
+def test_who_waits_for_the_lab_is_told_whatever_time_does() -> None:
+    from tracefs_fuse.files.node import Directory
+    from tracefs_fuse.fuse_adapter import LabOperations
+    from tracefs_fuse.tracing.wait_queue import WaitQueue
+
+    lock = threading.RLock()
+    told: list[str] = []
+    operations = LabOperations(
+        Directory({}), lock, WaitQueue(lock), BrokenPace(), partial(told.append, "ready")
+    )
+    operations("init", "/")
+    assert told == ["ready"]
+    assert errno_of(partial(operations, "readdir", "/", None)) == errno.EINVAL

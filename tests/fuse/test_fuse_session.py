@@ -126,7 +126,7 @@ def test_splice(sample: Sample) -> None:
         os.close(file)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_signal_ends_the_mount(sample: Sample, how: signal.Signals) -> None:
     reader = start_reader(sample.files / "queue")
     word = os.open(sample.files / "word", os.O_RDONLY)

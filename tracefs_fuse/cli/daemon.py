@@ -19,6 +19,8 @@ from tracefs_fuse.cli.problems import Problem, advised, in_words
 
 _READY = b"ready\n"
 _STANDARD_ERRORS = 2
+_MOST_SAID = 4096
+"""Bytes of complaints that are passed on."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,25 @@ def serve_here(made_of: LabOptions, service: Service, started: Callable[[str], N
     """Serve a lab until it is unmounted; its log is standard errors, or the file that is asked for.
 
     started: told, once the lab answers, what there is to say of its workload.
+    Raises Problem when the lab does not start, with what libfuse complains about until then.
     """
     file = service.log.file
-    write_log(open_log(file) if file else _STANDARD_ERRORS, verbose=service.log.verbose)
-    return _serve(made_of, service, started)
+    errors = os.dup(_STANDARD_ERRORS)
+    write_log(open_log(file) if file else errors, verbose=service.log.verbose)
+    complaints = os.memfd_create("complaints")
+
+    def answered(remark: str) -> None:
+        os.dup2(errors, _STANDARD_ERRORS)
+        started(remark)
+
+    os.dup2(complaints, _STANDARD_ERRORS)
+    try:
+        return _serve(made_of, service, answered)
+    except Problem as problem:
+        said = os.pread(complaints, _MOST_SAID, 0)
+        raise Problem(_in_a_line(said + os.fsencode(str(problem)))) from None
+    finally:
+        os.dup2(errors, _STANDARD_ERRORS)
 
 
 def serve_in_background(
@@ -62,7 +79,7 @@ def serve_in_background(
     log = open_log(log_path)
     watched = os.pidfd_open(until) if until is not None else None
     news, tell = os.pipe()
-    if (child := os.fork()) == 0:
+    if (child := _fork()) == 0:
         status = 1
         try:
             os.setsid()
@@ -70,7 +87,7 @@ def serve_in_background(
             null = os.open(os.devnull, os.O_RDWR)
             _redirect({0: null, 1: null, 2: tell})
             _close_all_but(0, 1, 2, log, watched)
-            if os.fork() != 0:  # the lab is nobody's child: who starts it may wait for children
+            if _fork() != 0:  # the lab is nobody's child: who starts it may wait for children
                 os._exit(0)
             write_log(log, verbose=service.log.verbose)
             if watched is not None:
@@ -93,10 +110,22 @@ def serve_in_background(
     with os.fdopen(news, "rb") as stream:
         said = stream.read()
     if not said.endswith(_READY):
-        faults = os.fsdecode(said).split("\n")
-        fault = ": ".join(reversed([line for line in faults if line]))
-        raise Problem(advised(fault) or f"the lab did not start; see {log_path}")
+        raise Problem(_in_a_line(said) or f"the lab did not start; see {log_path}")
     return said.removesuffix(_READY).decode(errors="replace")
+
+
+def _fork() -> int:
+    """fork(2), with no signal in what Python does around it: there an exception would be lost."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    child = os.fork()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return child
+
+
+def _in_a_line(said: bytes) -> str:
+    """What libfuse and then this process said of a lab that did not start, and what to do."""
+    faults = os.fsdecode(said).split("\n")
+    return advised(": ".join(reversed([line for line in faults if line])))
 
 
 def _serve(made_of: LabOptions, service: Service, started: Callable[[str], None]) -> int:

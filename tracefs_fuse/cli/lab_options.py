@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 from engine.workloads import WORKLOADS
 from tracefs_fuse.cli.lab import LabOptions
@@ -12,6 +11,8 @@ from tracefs_fuse.tracing.versions import VERSIONS
 
 _DEFAULTS = LabOptions()
 _MAX_CPUS = 64
+_MIN_SPEED, _MAX_SPEED = 0.001, 1000
+"""At the highest, 64 bits of ns last for half a year, and the 59 between two records for days."""
 
 
 def add_lab_options(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +81,8 @@ def _speed(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number greater than 0, not {text!r}")
+    if not _MIN_SPEED <= speed <= _MAX_SPEED:
+        raise argparse.ArgumentTypeError(
+            f"must be a number from {_MIN_SPEED} to {_MAX_SPEED}, not {text!r}"
+        )
     return speed

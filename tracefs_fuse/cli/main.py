@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from tracefs_fuse.cli.ending import Ended
 from tracefs_fuse.cli.problems import Problem, in_words
 
 _DESCRIPTION = "A lab for tracing khugepaged: the kernel's tracing files, without a kernel."
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         _let_go_of_output()
         return _fail(in_words(error))
+    except Ended as ended:
+        ended.end()
+        raise
 
 
 def _run(arguments: list[str] | None) -> int:

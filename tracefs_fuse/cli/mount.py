@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
             until=shells.daemon if shells is not None else None,
             given_up=place.give_up,
         )
-    folder.stat()
-    print(invitation + (_SHELLS if shells is not None else "") + remark, end="")
+        folder.stat()
+        told = invitation + (_SHELLS if shells is not None else "") + remark
+        print(told, end="", flush=True)  # a lab that nobody hears of is given up
     return 0

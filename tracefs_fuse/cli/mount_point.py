@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tracefs_fuse.cli.ending import ending_raises
 from tracefs_fuse.cli.mounts import Mount, lab_around, mount_at
 from tracefs_fuse.cli.problems import Problem
 
@@ -20,7 +21,7 @@ def folder_named(text: str) -> Path:
         raise argparse.ArgumentTypeError("must not be empty")
     try:
         return Path(text).absolute()
-    except FileNotFoundError:
+    except OSError:  # it was removed, or in a lab that has ended
         raise Problem("the current folder is gone; go to another one: cd") from None
 
 
@@ -60,10 +61,16 @@ class MountPoint:
 def mount_point(folder: Path) -> Iterator[MountPoint]:
     """Prepare a folder for a lab; other commands that want it wait for the end of the context.
 
-    What was made goes with an exception.  Raises Problem when nothing can be mounted there.
+    What was made and mounted goes with an exception; signals that end the process are one.  Raises
+    Problem when nothing can be mounted there.
     """
-    place = MountPoint(folder)
-    taken = None
+    with ending_raises(), _taken(MountPoint(folder)) as place:
+        yield place
+
+
+@contextmanager
+def _taken(place: MountPoint) -> Iterator[MountPoint]:
+    folder, taken, is_free = place.folder, None, False
     try:
         while taken is None:
             place.lab = _living_lab(folder)
@@ -72,8 +79,12 @@ def mount_point(folder: Path) -> Iterator[MountPoint]:
             taken = _take(place)
         if taken is not None and os.listdir(taken):
             raise Problem(f"{folder} is not empty; choose an empty or a new folder")
+        is_free = taken is not None
         yield place
     except BaseException:
+        lab = mount_at(folder)
+        if is_free and lab is not None and lab.is_ours:  # nobody else could mount one meanwhile
+            lab.end()
         place.give_up()
         raise
     finally:

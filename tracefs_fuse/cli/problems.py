@@ -19,6 +19,7 @@ _SHELL = "or try: mount.sh --shell"
 _ADVICE = {
     "could not determine username": f"be a user that has a name, {_SHELL}",
     "no write access": "choose another folder",
+    "not owned by user": "choose another folder",
     "Operation not permitted": f"give the container --cap-add SYS_ADMIN, {_SHELL}",
     "Invalid argument": "is /dev/fuse what it should be?",
 }
@@ -84,7 +85,7 @@ def _load_libfuse() -> None:
     os.environ[_CHOICE] = own_choice or _LIBFUSE
     try:
         import fuse  # noqa: F401
-    except OSError as error:
+    except (OSError, AttributeError) as error:  # none, or another library
         install = "install it: apt install libfuse2 (libfuse2t64 on new Ubuntu)"
         raise Problem(f"libfuse can't be loaded ({error}); {install}") from None
     finally:

@@ -87,7 +87,9 @@ def read_scene(name: str) -> tuple[str, ...]:
 def _read(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Problem(f"{name} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise Problem(f"{name} can't be read: {error}") from None
 
 

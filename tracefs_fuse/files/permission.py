@@ -26,12 +26,13 @@ def check_permission(node: Node, owner: Owner, request: Request, wanted: int) ->
     Root may do everything but execute a file that nobody may execute.
     """
     uid, gid = owner
+    group, others = node.mode >> 3, node.mode
     if request.uid == uid:
         may = node.mode >> 6
-    elif request.gid == gid:
-        may = node.mode >> 3
+    elif wanted & (group ^ others) and _is_in_group(request, gid):
+        may = group
     else:
-        may = node.mode
+        may = others
     if not wanted & ~may:
         return
     executable = isinstance(node, Directory) or node.mode & _ANY_EXECUTE
@@ -47,6 +48,17 @@ def check_setattr(owner: Owner, request: Request, new_owner: Owner | None = None
         raise refuse(errno.EPERM)
 
 
+def _is_in_group(request: Request, gid: int) -> bool:
+    """Whether a group is one of the caller's, of which FUSE tells only the first."""
+    if request.gid == gid:
+        return True
+    try:
+        others = _status(request.pid, "Groups")
+    except OSError:
+        return False
+    return str(gid) in others
+
+
 def _overrides(request: Request) -> bool:
     """Whether the caller is root, or else may override modes in the lab's own user namespace."""
     if request.uid == 0:
@@ -57,8 +69,14 @@ def _overrides(request: Request) -> bool:
             Path("/proc/self", _USER_NAMESPACE)
         ):
             return False  # what it may do there is nothing here
-        status = (process / "status").read_text(errors="replace")
+        effective = int(_status(request.pid, "CapEff")[0], 16)
     except OSError:
         return False
-    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return bool(int(effective.split()[1], 16) & _CAP_DAC_OVERRIDE)
+    return bool(effective & _CAP_DAC_OVERRIDE)
+
+
+def _status(pid: int, name: str) -> list[str]:
+    """What a process's status says of something.  Raises OSError when the process is gone."""
+    status = Path("/proc", str(pid), "status").read_text(errors="replace")
+    (words,) = (line.split() for line in status.splitlines() if line.startswith(f"{name}:"))
+    return words[1:]
