@@ -16,7 +16,7 @@ if [ "$(id -u)" = 0 ]; then
     for client in $clients; do
         PATH=$PATH:/usr/sbin has "${client%%:*}" || missing="$missing ${client#*:}"
     done
-    pkg-config --exists libtracefs 2>/dev/null || missing="$missing libtracefs-dev"
+    pkg-config --exists libtracefs 2>/dev/null || missing="$missing libtraceevent-dev libtracefs-dev"
     # shellcheck disable=SC2086  # one word for each package
     [ -z "$missing" ] || debian $missing
 fi

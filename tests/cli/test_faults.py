@@ -21,6 +21,7 @@ import pytest
 
 from tests.as_user import as_user
 from tests.conftest import ROOT, TRACEFS_FUSE, MountLab
+from tests.faults import needs_root, prepared, refused, run
 from tests.leftovers import PATIENCE, processes_of, wait_until
 from tracefs_fuse.cli.mounts import Mount, mount_at, mounts
 
@@ -29,8 +30,6 @@ MOUNT = [*TRACEFS_FUSE, "mount", *IDLE]
 SHELL = [*TRACEFS_FUSE, "shell", *IDLE, "--"]
 UNMOUNT = [*TRACEFS_FUSE, "unmount"]
 PIPE = "sys/kernel/tracing/trace_pipe"
-
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to prepare a machine")
 
 
 def labs_in(test: Path) -> list[Path]:
@@ -48,30 +47,6 @@ def nothing_left(machine_can_mount: None, tmp_path: Path) -> Iterator[None]:
         send(signal.SIGKILL, processes_of(tmp_path))
         for folder in labs_in(tmp_path):
             subprocess.run([*UNMOUNT, folder], cwd=ROOT, check=False)
-
-
-def run(*words: str | bytes | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogateescape",
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
-
-
-def prepared(*steps: str) -> list[str]:
-    """Words that have a command run in a mount namespace of its own after a few steps."""
-    return ["unshare", "--mount", "sh", "-euc", "\n".join([*steps, 'exec "$@"']), "sh"]
-
-
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line in which a command says what is wrong."""
-    assert (done.returncode, done.stdout) == (1, ""), done
-    assert re.fullmatch(r"(tracefs-fuse|mount\.sh): [^\n]+\n", done.stderr), done.stderr
-    return done.stderr.partition(": ")[2].rstrip("\n")
 
 
 # -- folders -----------------------------------------------------------------------------------
@@ -302,9 +277,6 @@ def blocked_at(file: Path, how: str) -> subprocess.Popen[bytes]:
     return reader
 
 
-ENDS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
-
-
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda how: how.name
 )
@@ -434,111 +406,3 @@ def test_lab_that_is_mounted_in_a_shell(tmp_path: Path) -> None:
     assert done.stderr.endswith("This shell alone sees it, and it ends with this shell.\n")
     wait_until(lambda: not processes_of(tmp_path))
     assert list(folder.iterdir()) == []
-
-
-# -- set-up ------------------------------------------------------------------------------------
-
-PYTHON = """\
-#!/bin/sh
-# Stands in for Python and pip, which would take long and need the network.
-at=$(dirname "$0")
-case "$*" in
-*version_info[:2]*) echo 3 11 ;;
-*version_info*) exit ${OLD:-0} ;;
-*"import pip"*) [ -e "$at/../pip" ] ;;
-"-m venv "*)
-    mkdir -p "$3/bin"
-    cp "$0" "$3/bin/python"
-    echo made >>"$LOG"
-    sleep "${SLOW:-0}"
-    touch "$3/pip"
-    ;;
-"-m pip install "*)
-    echo installed >>"$LOG"
-    printf '#!/bin/sh\necho "$@"\n' >"$at/tracefs-fuse"
-    chmod +x "$at/tracefs-fuse"
-    ;;
-esac
-"""
-
-
-@pytest.fixture
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tree that was never set up, on a machine with that Python."""
-    tree = tmp_path / "a tree"
-    tree.mkdir()
-    for name in ("mount.sh", "setup.sh", "setup.cfg"):
-        shutil.copy(ROOT / name, tree)
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    (programs / "python3").write_text(PYTHON)
-    (programs / "python3").chmod(0o755)
-    for version in range(10, 15):
-        (programs / f"python3.{version}").symlink_to("python3")
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("LOG", str(tree / "log"))
-    return tree
-
-
-def test_set_ups_at_once(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not shutil.which("flock"):
-        pytest.skip("flock is missing; apt install util-linux")
-    monkeypatch.setenv("SLOW", "0.5")
-    started = [
-        subprocess.Popen(
-            [fresh / "mount.sh", f"DIR{n}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for n in range(3)
-    ]
-    said = [script.communicate(timeout=60)[0] for script in started]
-    assert said == ["mount DIR0\n", "mount DIR1\n", "mount DIR2\n"]
-    assert (fresh / "log").read_text() == "made\ninstalled\n"
-    assert sorted(os.listdir(fresh)) == [".venv", "log", "mount.sh", "setup.cfg", "setup.sh"]
-
-
-@pytest.mark.parametrize("how", ENDS, ids=lambda how: how.name)
-def test_set_up_that_is_interrupted(
-    fresh: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
-) -> None:
-    log = fresh / "log"
-    monkeypatch.setenv("SLOW", "1" if how == signal.SIGKILL else "60")
-    script = subprocess.Popen(
-        ["env", "--default-signal=INT", fresh / "mount.sh", "DIR"], stderr=subprocess.PIPE
-    )
-    wait_until(log.exists)
-    script.send_signal(how)
-    assert script.communicate(timeout=PATIENCE)[1] == f"making {fresh}/.venv\n".encode()
-    assert script.returncode == -how
-    (fresh / ".venv/half").touch()
-    monkeypatch.delenv("SLOW")
-    assert run(fresh / "mount.sh", "DIR").stdout == "mount DIR\n"
-    assert log.read_text() == "made\nmade\ninstalled\n"
-    assert not (fresh / ".venv/half").exists()
-
-
-def test_python_that_is_gone_since(fresh: Path) -> None:
-    for _ in range(2):
-        assert run(fresh / "mount.sh", "DIR").stdout == "mount DIR\n"
-    assert (fresh / "log").read_text() == "made\ninstalled\n"
-    python = fresh / ".venv/bin/python"
-    python.unlink()
-    python.symlink_to("/nonexistent")
-    assert run(fresh / "mount.sh", "--unmount", "DIR").stdout == "unmount DIR\n"
-    assert (fresh / "log").read_text() == "made\ninstalled\n" * 2
-
-
-def test_python_that_is_too_old(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLD", "1")
-    assert refused(run(fresh / "mount.sh", "DIR")).startswith("Python 3.10 or later is needed; ")
-    assert not (fresh / ".venv").exists()
-
-
-@needs_root
-def test_tree_that_can_not_be_written(fresh: Path) -> None:
-    read_only = prepared(f"mount --bind '{fresh}' '{fresh}'", f"mount -o remount,ro,bind '{fresh}'")
-    done = run(*read_only, fresh / "mount.sh", "DIR")
-    assert done.returncode == 1
-    assert f"\nmount.sh: could not make {fresh}/.venv; see above" in done.stderr

@@ -6,7 +6,6 @@ import argparse
 import json
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 from engine.scene import WORDS, Stage, UnknownStep
@@ -15,6 +14,10 @@ from tracefs_fuse.cli.scene_document import Player, differences, event_text, scr
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _DEFAULT_KERNEL = "6.12"
+_STANDARD_INPUT = 0
+_LONGEST = 1 << 24
+"""Characters of a file that somebody may have written."""
+
 _WIDTH = 96
 _INDENT = 28
 
@@ -86,11 +89,15 @@ def read_scene(name: str) -> tuple[str, ...]:
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text()
+        with open(_STANDARD_INPUT if name == "-" else name) as file:
+            text = file.read(_LONGEST + 1)
     except OSError as error:
         raise Problem(f"{name} can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise Problem(f"{name} can't be read: {error}") from None
+    if len(text) > _LONGEST:
+        raise Problem(f"{name} is too long for a scene")
+    return text
 
 
 def play_scene(kernel: str, script: list[str]) -> None:
