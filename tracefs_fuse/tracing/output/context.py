@@ -5,19 +5,25 @@ Modelled after trace_print_context() and trace_print_lat_context() (kernel/trace
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.event import COMMON
-from tracefs_fuse.tracing.ring_buffer import Entry
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
     from tracefs_fuse.tracing.versions import KernelVersion
 
-Context = Callable[[Entry, int, int], str]
-"""The text before an event: of the entry, its number in the listing, and the time stamp
-of the entry behind it (its own for the last one)."""
+Timed = Callable[[int, int, int], str]
+"""The text before an event: of its time stamp, its number in the listing, and the time stamp of the
+event behind it (its own for the last one)."""
+
+Context = Callable[[int, bytes], Timed]
+"""What stands before the events of a CPU whose records begin with such a header."""
+
+_BINARY = struct.Struct("<iiQ")
+_U32 = (1 << 32) - 1
 
 _IRQS_OFF, _LAZY, _NEED_RESCHED, _HARDIRQ, _SOFTIRQ, _PREEMPT_RESCHED, _NMI, _BH_OFF = (
     1 << bit for bit in range(8)
@@ -63,8 +69,6 @@ def context_of(array: TraceArray, start: int, *, latency: bool) -> Context:
 
     start: trace clock when the buffer was last emptied.
     """
-    if "context-info" not in array.options:
-        return lambda entry, number, next_stamp: ""
     return _latency_context(array, start) if latency else _default_context(array)
 
 
@@ -95,28 +99,24 @@ def _default_context(array: TraceArray) -> Context:
     tracing, version = array.tracing, array.tracing.version
     irq_info, show_tgid = "irq-info" in array.options, "record-tgid" in array.options
     in_ns = array.clock.in_ns
-    fronts: dict[tuple[int, bytes], str] = {}
 
-    def front(entry: Entry) -> str:
-        """All but the time: few tasks have many events."""
-        _, flags, preempt_count, pid = COMMON.unpack_from(entry.record)
-        text = f"{_comm(array, pid):>16}-{pid:<7} "
+    def context(cpu: int, header: bytes) -> Timed:
+        _, flags, preempt_count, pid = COMMON.unpack_from(header)
+        front = f"{_comm(array, pid):>16}-{pid:<7} "
         if show_tgid:
             tgid = tracing.cmdlines.tgid_of(pid)
-            text += "(-------) " if tgid is None else f"({tgid:7}) "
-        text += f"[{entry.cpu:03}] "
-        return text + flags_text(version, flags, preempt_count) if irq_info else text
+            front += "(-------) " if tgid is None else f"({tgid:7}) "
+        front += f"[{cpu:03}] "
+        if irq_info:
+            front += flags_text(version, flags, preempt_count)
 
-    def context(entry: Entry, number: int, next_stamp: int) -> str:
-        stamp, record, cpu, _ = entry
-        key = cpu, record[2:8]
-        text = fronts.get(key)
-        if text is None:
-            text = fronts[key] = front(entry)
-        if in_ns:
+        def timed(stamp: int, number: int, next_stamp: int) -> str:
+            if not in_ns:
+                return f"{front} {stamp:12}: "
             micros = (stamp + 500) // 1000
-            return f"{text} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
-        return f"{text} {stamp:12}: "
+            return f"{front} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
+
+        return timed
 
     return context
 
@@ -126,31 +126,60 @@ def _latency_context(array: TraceArray, start: int) -> Context:
     version = array.tracing.version
     in_ns = array.clock.in_ns
 
-    def task(entry: Entry, number: int) -> str:
-        _, flags, preempt_count, pid = COMMON.unpack_from(entry.record)
+    def context(cpu: int, header: bytes) -> Timed:
+        _, flags, preempt_count, pid = COMMON.unpack_from(header)
         comm = _comm(array, pid)
-        if verbose:
-            return f"{comm:>16} {pid:7} {entry.cpu:3} {flags} {preempt_count:08x} {number:08x} "
         letters = flags_text(version, flags, preempt_count)
-        return f"{comm[:8]:>8}-{pid:<7} {entry.cpu:3}{letters}"
 
-    def context(entry: Entry, number: int, next_stamp: int) -> str:
-        since, following = entry.time_stamp - start, next_stamp - entry.time_stamp
-        if verbose and in_ns:
-            stamp = microseconds(entry.time_stamp)
-            time = f"[{stamp:08x}] {_millis(since)}ms (+{_millis(following)}ms): "
-        elif verbose:
-            time = f"[{entry.time_stamp:016x}] {since} (+{following}): "
-        elif in_ns:
-            nanoseconds = microseconds(following) * 1000
-            mark = next((mark for limit, mark in _MARKS if nanoseconds > limit), " ")
-            time = f" {microseconds(since):4}us{mark}: "
-        else:
-            time = f" {since:4}: "
-        return task(entry, number) + time
+        def timed(stamp: int, number: int, next_stamp: int) -> str:
+            since, following = stamp - start, next_stamp - stamp
+            if verbose:
+                front = f"{comm:>16} {pid:7} {cpu:3} {flags} {preempt_count:08x} {number:08x} "
+            else:
+                front = f"{comm[:8]:>8}-{pid:<7} {cpu:3}{letters}"
+            if verbose and in_ns:
+                time = f"[{microseconds(stamp):08x}] {_millis(since)}ms (+{_millis(following)}ms): "
+            elif verbose:
+                time = f"[{stamp:016x}] {since} (+{following}): "
+            elif in_ns:
+                nanoseconds = microseconds(following) * 1000
+                mark = next((mark for limit, mark in _MARKS if nanoseconds > limit), " ")
+                time = f" {microseconds(since):4}us{mark}: "
+            else:
+                time = f" {since:4}: "
+            return front + time
+
+        return timed
 
     return context
 
 
 def _millis(nanoseconds: int) -> str:
     return "{}.{:03}".format(*divmod(microseconds(nanoseconds), 1000))
+
+
+def no_context(cpu: int, header: bytes) -> Timed:
+    return lambda stamp, number, next_stamp: ""
+
+
+# -- formats for programs ----------------------------------------------------------------------
+
+
+def binary_context(cpu: int, header: bytes) -> Timed:
+    pid = _pid(header)
+    return lambda stamp, number, next_stamp: _BINARY.pack(pid, cpu, stamp).decode("latin-1")
+
+
+def hex_context(cpu: int, header: bytes) -> Timed:
+    pid = _pid(header) & _U32
+    return lambda stamp, number, next_stamp: f"{pid:08x} {cpu:08x} {stamp:016x} "
+
+
+def raw_context(cpu: int, header: bytes) -> Timed:
+    pid = _pid(header)
+    return lambda stamp, number, next_stamp: f"{pid} {cpu} {stamp} "
+
+
+def _pid(header: bytes) -> int:
+    pid: int = COMMON.unpack_from(header)[3]
+    return pid

@@ -5,14 +5,22 @@ Modelled after print_trace_line() (kernel/trace/trace.c) and kernel/trace/trace_
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.event import COMMON, TraceEvent
+from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.events.ftrace import FtraceEntry, ShownEntry
+from tracefs_fuse.tracing.field import RECORD_HEADER_SIZE
 from tracefs_fuse.tracing.kallsyms import symbol
-from tracefs_fuse.tracing.output.context import Context, context_of
+from tracefs_fuse.tracing.output.context import (
+    Context,
+    Timed,
+    binary_context,
+    context_of,
+    hex_context,
+    no_context,
+    raw_context,
+)
 from tracefs_fuse.tracing.output.fields import fields_text_of
 from tracefs_fuse.tracing.output.record import values_of
 from tracefs_fuse.tracing.output.symbols import symbol_text_of
@@ -28,8 +36,11 @@ the entry behind it (its own for the last one)."""
 _Body = Callable[[bytes], str]
 """The text of a record without its context."""
 
-_BINARY = struct.Struct("<iiQ")
-_U32 = (1 << 32) - 1
+_BodyOf = Callable[["TraceArray", TraceEvent], _Body]
+
+_Kind = tuple[Timed, _Body]
+"""How records of a kind are shown."""
+
 _TOO_BIG = "[LINE TOO BIG]\n"
 
 
@@ -38,48 +49,49 @@ def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
 
     start: trace clock when the buffer was last emptied.  latency: with the latency context.
     """
-    options = array.options
-    if "bin" in options:
-        line = _machine_line(array, _binary_context, _body(array, _type_of, _nothing))
-    elif "hex" in options:
-        body = _body(array, _type_of, _nothing)
-        line = _machine_line(array, _hex_context, lambda record: body(record) + "\n")
-    elif "raw" in options:
-        line = _machine_line(array, _raw_context, _body(array, _raw_of, _raw_unknown))
-    else:
-        text_of = fields_text_of if "fields" in options else _text_of
-        context = context_of(array, start, latency=latency)
-        line = _line(context, _body(array, text_of, _unknown))
-    if "printk-msg-only" in options and "trace_printk" in options:
-        line = _messages_only(array, line)
+    kind_of = _kinds(array, start, latency=latency)
+    kinds: dict[tuple[int, bytes], _Kind] = {}
+    """By CPU and record header: few tasks have many events."""
+
+    def line(entry: Entry, number: int, next_stamp: int) -> str:
+        stamp, record, cpu, _ = entry
+        key = cpu, record[:RECORD_HEADER_SIZE]
+        kind = kinds.get(key)
+        if kind is None:
+            kind = kinds[key] = kind_of(*key)
+        timed, text = kind
+        return timed(stamp, number, next_stamp) + text(record)
+
     return line
 
 
+def _kinds(array: TraceArray, start: int, *, latency: bool) -> Callable[[int, bytes], _Kind]:
+    """How records are shown, by their CPU and header."""
+    tracing, options = array.tracing, array.options
+    machine = next((format for format in _MACHINE_FORMATS if format in options), None)
+    if machine is not None:
+        context, body, unknown = _MACHINE_FORMATS[machine]
+    else:
+        context, unknown = context_of(array, start, latency=latency), "Unknown type {}\n"
+        body = fields_text_of if "fields" in options else _text_of
+    if "context-info" not in options:
+        context = no_context
+    messages_only = "printk-msg-only" in options and "trace_printk" in options
+
+    def kind_of(cpu: int, header: bytes) -> _Kind:
+        type_ = int.from_bytes(header[:2], "little")
+        event = tracing.event_of_id(type_)
+        if messages_only and event is tracing.ftrace_events["print"]:
+            return no_context(cpu, header), _message_of(event)
+        if event is None or type(event) is FtraceEntry:
+            text = unknown.format(type_)
+            return context(cpu, header), lambda record: text
+        return context(cpu, header), body(array, event)
+
+    return kind_of
+
+
 # -- bodies --------------------------------------------------------------------------------------
-
-
-def _body(
-    array: TraceArray,
-    of_event: Callable[[TraceArray, TraceEvent], _Body],
-    unknown: Callable[[int], str],
-) -> _Body:
-    """A record's text by the type it starts with.
-
-    unknown: the text for a type that no event has.
-    """
-    bodies: dict[bytes, _Body] = {}
-
-    def body(record: bytes) -> str:
-        of_record = bodies.get(record[:2])
-        if of_record is None:
-            type_ = int.from_bytes(record[:2], "little")
-            event = array.tracing.event_of_id(type_)
-            if event is None or type(event) is FtraceEntry:
-                return unknown(type_)
-            of_record = bodies[record[:2]] = of_event(array, event)
-        return of_record(record)
-
-    return body
 
 
 def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
@@ -105,61 +117,31 @@ def _type_of(array: TraceArray, event: TraceEvent) -> _Body:
     return lambda record: f"type: {event.id}\n"
 
 
-def _unknown(type_: int) -> str:
-    return f"Unknown type {type_}\n"
+def _type_and_line_of(array: TraceArray, event: TraceEvent) -> _Body:
+    return lambda record: f"type: {event.id}\n\n"
 
 
-def _raw_unknown(type_: int) -> str:
-    return f"{type_} ?\n"
-
-
-def _nothing(type_: int) -> str:
-    return ""
-
-
-# -- lines ---------------------------------------------------------------------------------------
-
-
-def _line(context: Context, body: _Body) -> Line:
-    return lambda entry, number, next_stamp: context(entry, number, next_stamp) + body(entry.record)
-
-
-def _machine_line(array: TraceArray, context: Callable[[int, Entry], str], body: _Body) -> Line:
-    """A line of a format for programs: only pid, CPU and time stamp before the text."""
-    if "context-info" not in array.options:
-        return lambda entry, number, next_stamp: body(entry.record)
-
-    def line(entry: Entry, number: int, next_stamp: int) -> str:
-        pid: int = COMMON.unpack_from(entry.record)[3]
-        return context(pid, entry) + body(entry.record)
-
-    return line
-
-
-def _binary_context(pid: int, entry: Entry) -> str:
-    return _BINARY.pack(pid, entry.cpu, entry.time_stamp).decode("latin-1")
-
-
-def _hex_context(pid: int, entry: Entry) -> str:
-    return f"{pid & _U32:08x} {entry.cpu:08x} {entry.time_stamp:016x} "
-
-
-def _raw_context(pid: int, entry: Entry) -> str:
-    return f"{pid} {entry.cpu} {entry.time_stamp} "
-
-
-def _messages_only(array: TraceArray, line: Line) -> Line:
+def _message_of(event: TraceEvent) -> _Body:
     """Of a marker only what was written."""
-    entry_type = array.tracing.ftrace_events["print"]
-    unpack = entry_type.layout.unpack
+    values = values_of(event)
 
-    def message_line(entry: Entry, number: int, next_stamp: int) -> str:
-        if int.from_bytes(entry.record[:2], "little") != entry_type.id:
-            return line(entry, number, next_stamp)
-        text: bytes = unpack(entry.record)[1]
+    def message(record: bytes) -> str:
+        text: bytes = values(record)[1]
         return text.decode("latin-1")
 
-    return message_line
+    return message
+
+
+_MACHINE_FORMATS: dict[str, tuple[Context, _BodyOf, str]] = {
+    "bin": (binary_context, _type_of, ""),
+    "hex": (hex_context, _type_and_line_of, "\n"),
+    "raw": (raw_context, _raw_of, "{} ?\n"),
+}
+"""Formats for programs, by option, of which the first counts: what stands before a record, its
+text, and that of one whose type no event has."""
+
+
+# -- what a buffer makes of lines ----------------------------------------------------------------
 
 
 def lost_text(entry: Entry) -> str:
