@@ -19,7 +19,7 @@ from tracefs_fuse.tracing.field import (
     Kind,
     lay_out,
 )
-from tracefs_fuse.tracing.print_fmt import PointerText, Values
+from tracefs_fuse.tracing.print_fmt import Render, Values
 from tracefs_fuse.tracing.versions import KernelVersion
 
 _NUMBER_CODES = {(1, False): "B", (1, True): "b", (2, False): "H", (2, True): "h"}
@@ -97,6 +97,13 @@ class Layout:
         """The own values of a record, as :meth:`pack` takes them."""
         return self.unpack_all(record)[4:]
 
+    def values(self, record: bytes) -> list[Any]:
+        """The same of a record that may be too short, because its type was made up.
+
+        It is taken to go on with zeroes.
+        """
+        return self.unpack(record.ljust(self.struct.size, b"\0"))
+
     @property
     def unpacker(self) -> Callable[[bytes], Values]:
         """The quickest that does what :meth:`unpack` does."""
@@ -114,8 +121,8 @@ class TraceEvent:
         id: int,
         layout: Layout,
         print_fmt_text: str,
-        render: Callable[[Values, PointerText], str],
-        render_verbose: Callable[[Values, PointerText], str] | None = None,
+        render: Render,
+        render_verbose: Render | None = None,
     ) -> None:
         self.system = system
         self.name = name
@@ -124,25 +131,23 @@ class TraceEvent:
         self.fields = layout.fields
         self.print_fmt_text = print_fmt_text
         self.render = render
-        """The text of a record behind ``NAME: ``, from its own values."""
-
         self.render_verbose = render_verbose or render
-        """The same while the option verbose is on."""
+        """What is used while the option verbose is on."""
 
         self._own = {field.name: field for field in reversed(self.fields)}
 
     @classmethod
     def defined(cls, definition: EventDefinition, version: KernelVersion) -> TraceEvent:
         """An event made from its definition."""
-        fields = lay_out(definition.fields, char_is_unsigned=version.char_is_unsigned)
+        layout = Layout(lay_out(definition.fields, char_is_unsigned=version.char_is_unsigned))
         fmt = definition.print_fmt
         return cls(
             definition.system,
             definition.name,
             definition.id,
-            Layout(fields),
+            layout,
             fmt.described(),
-            fmt.renderer([field.name for field in fields]),
+            fmt.renderer(definition.name, layout),
         )
 
     def find_field(self, name: str) -> Field | None:

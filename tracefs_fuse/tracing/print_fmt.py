@@ -9,16 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracefs_fuse.tracing.compose import Namespace, composed
 from tracefs_fuse.tracing.field import U64
+
+if TYPE_CHECKING:
+    from tracefs_fuse.tracing.event import Layout
 
 Values = Sequence[Any]
 """A record's own fields in the order of definition: int, or bytes for strings."""
 
 PointerText = Callable[[int], str]
 """How ``%p`` shows an address; depends on the instance's option hash-ptr."""
+
+Render = Callable[[bytes, PointerText], str]
+"""Makes the line of an event from a record; see :meth:`Layout.values`."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,11 @@ def symbolic(field: str, names: Mapping[int, str]) -> Argument:
     return Argument(field, names=names)
 
 
-def symbol_of(names: Mapping[int, str], value: int) -> str:
+class _Symbols(dict[int, str]):
     """__print_symbolic(): the value's name, else its hexadecimal as an unsigned long."""
-    return names.get(value) or f"0x{value & U64:x}"
+
+    def __missing__(self, value: int) -> str:
+        return f"0x{value & U64:x}"
 
 
 def _signed(value: int) -> int:
@@ -74,27 +82,30 @@ class PrintFmt:
         """What follows ``print fmt: `` in ``format``."""
         return ", ".join([f'"{self.template}"', *(a.described() for a in self.arguments)])
 
-    def renderer(self, field_names: Sequence[str]) -> Callable[[Values, PointerText], str]:
-        """A function that makes the text of a record's values.
-
-        field_names: the event's own fields in the order of the values.
-        """
+    def renderer(self, name: str, layout: Layout) -> Render:
+        """A function that makes the line of an event of this name from a record."""
         namespace = Namespace()
-        names = list(field_names)
-        pairs = zip(_CONVERSION.findall(self.template), self.arguments, strict=True)
-        values = [_source(c, a, f"values[{names.index(a.field)}]", namespace) for c, a in pairs]
-        shown = iter(values)
-        text = _CONVERSION.sub(
-            lambda m: f"{{{next(shown)}{':x' if m[1].endswith('x') else ''}}}", self.template
-        )
-        return composed("print_fmt", ["values", "pointer"], [f"return f'{text}'"], namespace)
+        variables = {field.name: field.variable for field in layout.fields}
+        arguments = iter(self.arguments)
+
+        def shown(conversion: re.Match[str]) -> str:
+            argument = next(arguments)
+            value = _source(conversion[1], argument, variables[argument.field], namespace)
+            return f"{{{value}{':x' if conversion[1].endswith('x') else ''}}}"
+
+        unpack = namespace.bind(layout.unpacker, "unpack")
+        record = f"record.ljust({layout.struct.size}, b'\\0')"
+        body = [
+            f"{', '.join(variables.values())}, = {unpack}({record})",
+            f"return f'{name}: {_CONVERSION.sub(shown, self.template)}\\n'",
+        ]
+        return composed(f"{name} line", ["record", "pointer"], body, namespace)
 
 
 def _source(conversion: str, argument: Argument, value: str, namespace: Namespace) -> str:
     """The source of what is printed of a value; ``pointer`` is a PointerText."""
     if argument.names is not None:
-        names = namespace.bind(argument.names, "names")
-        return f"{namespace.bind(symbol_of, 'symbol_of')}({names}, {value})"
+        return f"{namespace.bind(_Symbols(argument.names), 'symbols')}[{value}]"
     if argument.is_string:
         return f'{value}.decode("latin-1")'
     if conversion == "p":

@@ -68,13 +68,13 @@ class Replay:
 
     def inject(self, file: FilterFile, text: str) -> None:
         layout = file.event.layout
-        values = layout.unpack_all(record_of(file.event, TASK, text))
+        record = record_of(file.event, TASK, text)
+        values = layout.unpack_all(record)
         names = ["common_type", "common_flags", "common_preempt_count", "common_pid"]
         names += [field.variable for field in file.event.fields]
         variables = dict(zip(names, values, strict=True)) | {"cpu": 0, "comm": b"init"}
         if file.filter is None or passes(file.filter, variables):
-            shown = file.event.render(values[4:], lambda address: "")
-            self.passed.append(f"{file.event.name}: {shown}")
+            self.passed.append(file.event.render(record, lambda address: "").rstrip("\n"))
 
     def read(self, path: str) -> str:
         *_, name, kind = ("", *path.split("/"))

@@ -375,8 +375,8 @@ def _entries(version: str) -> tuple[_Entry, ...]:
     )
 
 
-def _nothing(values: Values, pointer: PointerText) -> str:
-    """What comes behind an event's name; entries don't show theirs."""
+def _nothing(record: bytes, pointer: PointerText) -> str:
+    """Entries show their type, or themselves without a name."""
     return ""
 
 

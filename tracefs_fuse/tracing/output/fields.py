@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.events.ftrace import FtraceEntry
 from tracefs_fuse.tracing.field import Field, Kind
-from tracefs_fuse.tracing.output.record import values_of
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
@@ -28,7 +27,7 @@ def fields_text_of(array: TraceArray, event: TraceEvent) -> Callable[[bytes], st
         return lambda record: f"{event.name}:No fields found\n"
     dotted = array.tracing.version.fields_dotted_strings
     shown = [(f" {field.name}=", _value_text(field, dotted)) for field in event.fields]
-    values = values_of(event)
+    values = event.layout.values
 
     def text(record: bytes) -> str:
         pairs = zip(shown, values(record), strict=True)

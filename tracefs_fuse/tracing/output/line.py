@@ -22,7 +22,6 @@ from tracefs_fuse.tracing.output.context import (
     raw_context,
 )
 from tracefs_fuse.tracing.output.fields import fields_text_of
-from tracefs_fuse.tracing.output.record import values_of
 from tracefs_fuse.tracing.output.symbols import symbol_text_of
 from tracefs_fuse.tracing.ring_buffer import Entry
 
@@ -96,18 +95,17 @@ def _kinds(array: TraceArray, start: int, *, latency: bool) -> Callable[[int, by
 
 def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     """trace_raw_output_*(): the name and what the event's print format makes of the fields."""
-    values = values_of(event)
     if isinstance(event, ShownEntry):
-        show, symbol_text = event.show, symbol_text_of(array.options)
+        show, values, symbol_text = event.show, event.layout.values, symbol_text_of(array.options)
         return lambda record: show(values(record), symbol_text)
-    name, pointer = event.name, array.tracing.pointer_text(hashed="hash-ptr" in array.options)
+    pointer = array.tracing.pointer_text(hashed="hash-ptr" in array.options)
     render = event.render_verbose if "verbose" in array.options else event.render
-    return lambda record: f"{name}: {render(values(record), pointer)}\n"
+    return lambda record: render(record, pointer)
 
 
 def _raw_of(array: TraceArray, event: TraceEvent) -> _Body:
     if isinstance(event, ShownEntry) and event.show_raw is not None:
-        show, values = event.show_raw, values_of(event)
+        show, values = event.show_raw, event.layout.values
         return lambda record: show(values(record), symbol)
     return _type_of(array, event)
 
@@ -123,7 +121,7 @@ def _type_and_line_of(array: TraceArray, event: TraceEvent) -> _Body:
 
 def _message_of(event: TraceEvent) -> _Body:
     """Of a marker only what was written."""
-    values = values_of(event)
+    values = event.layout.values
 
     def message(record: bytes) -> str:
         text: bytes = values(record)[1]

@@ -86,12 +86,13 @@ class SyntheticEvent(TraceEvent):
             id,
             layout,
             f'"{formats}"{arguments}',
-            lambda values, pointer: self._render(values, verbose=False),
-            lambda values, pointer: self._render(values, verbose=True),
+            lambda record, pointer: self._line(record, verbose=False),
+            lambda record, pointer: self._line(record, verbose=True),
         )
 
-    def _render(self, values: Values, *, verbose: bool) -> str:
+    def _line(self, record: bytes, *, verbose: bool) -> str:
         """verbose: each field has its conversion before it."""
+        values = self.layout.values(record)
         texts = [
             self._value_text(d, value) for d, value in zip(self.definitions, values, strict=True)
         ]
@@ -105,7 +106,7 @@ class SyntheticEvent(TraceEvent):
                 parts.append(f"{definition.name}={text}{separator} ({gfp_text(values[position])})")
             else:
                 parts.append(f"{definition.name}={text}{separator}")
-        return "".join(parts)
+        return f"{self.name}: {''.join(parts)}\n"
 
     @staticmethod
     def _value_text(definition: FieldDefinition, value: Any) -> str:
