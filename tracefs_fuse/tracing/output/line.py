@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tracefs_fuse.tracing.trace_array import TraceArray
 
 Line = Callable[[Entry, int, int], str]
-"""All of an event's text: of the entry, its number in the listing, and the time stamp of
-the entry behind it (its own for the last one)."""
+"""All of an event's text, as far as it fits: of the entry, its number in the listing, and the time
+stamp of the entry behind it (its own for the last one)."""
 
 _Body = Callable[[bytes], str]
 """The text of a record without its context."""
@@ -44,7 +44,7 @@ _TOO_BIG = "[LINE TOO BIG]\n"
 
 
 def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
-    """The instance's line, made once for its present options; see :func:`limited` for its length.
+    """The instance's line, made once for its present options.
 
     start: trace clock when the buffer was last emptied.  latency: with the latency context.
     """
@@ -52,14 +52,19 @@ def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
     kinds: dict[tuple[int, bytes], _Kind] = {}
     """By CPU and record header: few tasks have many events."""
 
+    size = array.tracing.version.line_buffer_size
+
     def line(entry: Entry, number: int, next_stamp: int) -> str:
-        stamp, record, cpu, _ = entry
+        stamp, record, cpu, lost = entry
         key = cpu, record[:RECORD_HEADER_SIZE]
         kind = kinds.get(key)
         if kind is None:
             kind = kinds[key] = kind_of(*key)
-        timed, text = kind
-        return timed(stamp, number, next_stamp) + text(record)
+        timed, body = kind
+        text = timed(stamp, number, next_stamp) + body(record)
+        if lost:
+            text = _lost_text(cpu, lost) + text
+        return text if len(text) < size else _limited(text, size)
 
     return line
 
@@ -142,21 +147,17 @@ text, and that of one whose type no event has."""
 # -- what a buffer makes of lines ----------------------------------------------------------------
 
 
-def lost_text(entry: Entry) -> str:
+def _lost_text(cpu: int, lost: int) -> str:
     """The line that stands before an event when others were overwritten before it."""
-    if not entry.lost:
-        return ""
-    return f"CPU:{entry.cpu} [LOST {f'{entry.lost} ' if entry.lost > 0 else ''}EVENTS]\n"
+    return f"CPU:{cpu} [LOST {f'{lost} ' if lost > 0 else ''}EVENTS]\n"
 
 
-def limited(text: str, size: int) -> str:
-    """A line as far as it fits into a line buffer of this size.
+def _limited(text: str, size: int) -> str:
+    """As much of a line as fits into a line buffer of this size.
 
     Text that is printed at once fits as a whole or not at all: a byte in hexadecimal with the
     blank before it, which leaves no room for the mark, or a field with the blank behind it.
     """
-    if len(text) < size:
-        return text
     end = text.rindex(" ", 0, size)
     marked = text[: end + 1] + _TOO_BIG
     return marked if len(marked) < size else text[:end]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracefs_fuse.tracing.output.line import limited, line_of, lost_text
+from tracefs_fuse.tracing.output.line import line_of
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class PipeText:
         texts: list[str] = []
         length = 0
         for number, entry in enumerate(buffer.unread(rings), 1):
-            text = limited(lost_text(entry) + line(entry, number, entry.time_stamp), size)
+            text = line(entry, number, entry.time_stamp)
             if texts and length + len(text) >= size:
                 break
             buffer.cpus[entry.cpu].consume()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
-from tracefs_fuse.tracing.output.line import limited, line_of, lost_text
+from tracefs_fuse.tracing.output.line import line_of
 from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry
 from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
@@ -31,15 +31,11 @@ def trace_text(array: TraceArray, buffer: TraceBuffer, cpus: Sequence[CpuBuffer]
     yield header_text(array, buffer, empty=entry is None)
     line = line_of(array, buffer.start, latency="latency-format" in array.options)
     starts = _BufferStarts(array, buffer)
-    size = array.tracing.version.line_buffer_size
     number = 0
     while entry is not None:
         following = _next_entry(iterators)
         until = entry if following is None else following
-        lost = lost_text(entry)
-        yield starts.before(entry, number) + limited(
-            lost + line(entry, number, until.time_stamp), size
-        )
+        yield starts.before(entry, number) + line(entry, number, until.time_stamp)
         entry = following
         number += 1
 
