@@ -141,8 +141,9 @@ def test_mounting_again(mount_lab: MountLab, tmp_path: Path) -> None:
     link.symlink_to(lab)
     for name in (lab, link):
         said = run_command("mount", *IDLE, name)
-        expected = f"The lab is already on {name} (process {lab_at(lab).daemon}).\n"
-        assert (said.returncode, said.stdout) == (0, expected)
+        expected = f"The lab is already on {name} (process {lab_at(lab).daemon}), "
+        assert said.returncode == 0
+        assert said.stdout.startswith(expected)
     assert run_command("unmount", link).returncode == 0
     assert not lab.is_mount()
 

@@ -22,6 +22,10 @@ The lab is on {folder} (kernel {kernel}, {life}). Try:
   echo 1 > enable
   sleep 10; cat hist
 """
+_ALREADY = (
+    "The lab is already on {folder} (process {daemon}), with the options that it began with; "
+    "--unmount ends it."
+)
 _SHELLS = "\nThis shell alone sees it, and it ends with this shell.\n"
 
 
@@ -53,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     folder: Path = options.folder
     with mount_point(folder) as place:
         if place.lab is not None:
-            print(f"The lab is already on {folder} (process {place.lab.daemon}).")
+            print(_ALREADY.format(folder=folder, daemon=place.lab.daemon))
             return 0
         invitation = _INVITATION.format(
             folder=folder,
