@@ -141,13 +141,13 @@ def collapse_file(
         kernel.meanwhile("alloc")
         mapping.collapsing = True
         result = _replace(cc, mm, work, folio)
-        for held in work.folios:
-            held.locked = False
-        mapping.end_collapse()
         if result is _R.SUCCEED:
             result = _retract_page_tables(cc, mm, address, mapping, folio)
         else:
             kernel.free_folio(folio)
+        for held in work.folios:
+            held.locked = False
+        mapping.end_collapse()
     kernel.trace.mm_khugepaged_collapse_file(
         mm.address,
         pfn,
@@ -181,7 +181,9 @@ def _replace(cc: CollapseControl, mm: MmStruct, work: _Replacement, huge: Folio)
     result = _fill_holes(cc, work)
     if result is not _R.SUCCEED:
         return result
-    for folio in work.folios:
+    filled = (mapping.folio(hole) for hole in work.holes)
+    for folio in (*work.folios, *dict.fromkeys(folio for folio in filled if folio is not None)):
+        mapping.unmap(folio)  # the faults that came meanwhile would have waited
         mapping.remove(folio)
     huge.dirty = mapping.is_shmem
     mapping.add(huge, start)

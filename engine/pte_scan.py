@@ -96,8 +96,8 @@ class PteScan:
         self.result: ScanResult | None = None
         """What stopped it."""
 
-        self.none = occurrences(kinds, NONE_OR_ZERO)
-        self.unmapped = occurrences(kinds, UNMAPPED) + occurrences(kinds, UNMAPPED_UFFD)
+        self.none = _occurrences(kinds, NONE_OR_ZERO)
+        self.unmapped = _occurrences(kinds, UNMAPPED) + _occurrences(kinds, UNMAPPED_UFFD)
         self.shared = 0
         self.referenced = 0
 
@@ -110,14 +110,14 @@ class PteScan:
         """Count what was passed, and the entry at which it stopped."""
         if self.result is not None:
             end = self.stop + 1
-            self.none = occurrences(self.kinds, NONE_OR_ZERO, end)
-            self.unmapped = occurrences(self.kinds, UNMAPPED, end)
-            self.unmapped += occurrences(self.kinds, UNMAPPED_UFFD, end)
+            self.none = _occurrences(self.kinds, NONE_OR_ZERO, end)
+            self.unmapped = _occurrences(self.kinds, UNMAPPED, end)
+            self.unmapped += _occurrences(self.kinds, UNMAPPED_UFFD, end)
         if referenced:
-            self.referenced += occurrences(self.kinds, YOUNG_PTE, self.stop)
+            self.referenced += _occurrences(self.kinds, YOUNG_PTE, self.stop)
 
 
-def occurrences(kinds: bytes | bytearray, kind: int, end: int = HPAGE_PMD_NR) -> int:
+def _occurrences(kinds: bytes | bytearray, kind: int, end: int = HPAGE_PMD_NR) -> int:
     """bytes.count() of what is often missing, which takes a tenth of the time to see."""
     return kinds.count(kind, 0, end) if kind in kinds else 0
 

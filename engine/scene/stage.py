@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.filemap import AddressSpace
 from engine.folio import HPAGE_PMD_ORDER
+from engine.mm import refuse
 from engine.program import start_program
 from engine.scene import words
 from engine.thp import ORDERS, Knobs
@@ -102,6 +103,9 @@ class Stage:
         self.meanwhile: dict[str, list[str]] = {}
         """Steps that are taken when a collapse gets to a place."""
 
+        self._killed: words.Killed | None = None
+        """What one of them did to the process, which ends once the collapse is over."""
+
         self.outcome = Outcome()
         self._processes: list[Process] = []
         """Those that end with the scene; the last one is whose memory it is about."""
@@ -131,6 +135,8 @@ class Stage:
             for line in script:
                 with self.machine.running(self._processes[-1].task):
                     self._step(line)
+                if self._killed is not None:
+                    raise self._killed
                 yield line
             self.machine.settle()
         except words.Killed as signal:
@@ -150,6 +156,7 @@ class Stage:
         self.outcome = Outcome()
         self._watched = None
         self.meanwhile.clear()
+        self._killed = None
         self.kernel.khugepaged.enter(self._processes[-1].mm)
         self.machine.settle()
         self.kernel.meanwhile = self._interlude
@@ -193,13 +200,19 @@ class Stage:
         self.outcome.said.append(text)
 
     def process_of(self, mm: MmStruct) -> Process:
-        """Whose an address space is."""
-        return next(p for p in self.machine.processes.values() if p.mm is mm)
+        """Whose an address space is; ESRCH once that has ended."""
+        for process in self.machine.processes.values():
+            if process.mm is mm:
+                return process
+        raise refuse(errno.ESRCH)
 
     def _interlude(self, place: str) -> None:
         with self.machine.running(self._processes[-1].task):
-            for line in self.meanwhile.pop(place, []):
-                self._step(line)
+            try:
+                for line in self.meanwhile.pop(place, []):
+                    self._step(line)
+            except words.Killed as killed:
+                self._killed = killed
 
     # -- what is noted ---------------------------------------------------------------------
 

@@ -121,6 +121,10 @@ def check(machine: Machine, stage: Stage) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(VERSIONS)), KIND, SHARING, st.lists(STEP, min_size=1, max_size=12))
+@example("6.1", "file", " shared", ["meanwhile copy truncate 0", *["advise collapse 0 511"] * 2])
+@example(
+    "7.3", "disk", " shared", ["read 0 511", "meanwhile copy write 5 5", "advise collapse 0 511"]
+)
 @example("6.1", "shmem", " private", [*["knob shmem_enabled always"] * 2, "meanwhile copy drop"])
 @example(
     "7.3", "shmem", " shared", [*["knob shmem_enabled always"] * 2, "meanwhile copy truncate 9"]
