@@ -12,7 +12,10 @@ import pytest
 from tracefs_fuse.cli.problems import Problem, check_machine
 
 ROOT = Path(__file__).parents[1]
-TRACEFS_FUSE = [sys.executable, "-m", "tracefs_fuse.cli"]
+IN_TERMINAL = ["env", "--default-signal=HUP,INT,QUIT"]
+"""Runs a command that takes these signals, whatever started the tests ignores."""
+
+TRACEFS_FUSE = [*IN_TERMINAL, sys.executable, "-m", "tracefs_fuse.cli"]
 
 MountLab = Callable[..., Path]
 """Mounts a lab with command-line options; returns the folder."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import IN_TERMINAL, ROOT
 from tests.faults import ENDS, needs_root, prepared, refused, run
 from tests.leftovers import PATIENCE, processes_of, wait_until
 
@@ -89,9 +89,7 @@ def test_set_up_that_is_interrupted(
 ) -> None:
     log = fresh / "log"
     monkeypatch.setenv("SLOW", "1" if how == signal.SIGKILL else "60")
-    script = subprocess.Popen(
-        ["env", "--default-signal=INT", fresh / "mount.sh", "DIR"], stderr=subprocess.PIPE
-    )
+    script = subprocess.Popen([*IN_TERMINAL, fresh / "mount.sh", "DIR"], stderr=subprocess.PIPE)
     wait_until(log.exists)
     script.send_signal(how)
     assert script.communicate(timeout=PATIENCE)[1] == f"making {fresh}/.venv\n".encode()

@@ -153,8 +153,12 @@ def serve(
     ``unmount`` takes the mount out of the tree.  Raises RuntimeError when mounting fails.
     """
 
+    # those that nohup(1) or a shell has ignored end nothing; SIGTERM is also what ends the loop
+    ignored = {one for one in _ENDING if signal.getsignal(one) == signal.SIG_IGN}
+    ending = _ENDING - ignored | {signal.SIGTERM}
+
     def main(count: int, arguments: Any, table: Any, size: int, data: None) -> int:
-        return _main(count, arguments, table, size, operations, unmount)
+        return _main(count, arguments, table, size, operations, unmount, ending)
 
     fuse.fuse_operations = _OperationsWithPoll
     _lib.fuse_main_real = main
@@ -175,11 +179,9 @@ def _main(
     size: int,
     operations: Operations,
     unmount: Callable[[], None],
+    ending: set[signal.Signals],
 ) -> int:
-    ending = set(_ENDING)
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # by nohup(1); sigwait() would take it
-        ending.remove(signal.SIGHUP)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     mount_point, threaded = ctypes.c_char_p(), ctypes.c_int()
     served = _lib.fuse_setup(
         count, arguments, table, size, ctypes.byref(mount_point), ctypes.byref(threaded), None

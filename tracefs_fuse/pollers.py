@@ -22,7 +22,7 @@ class WaitQueueLike(Protocol):
 
 
 class Pollers:
-    """All methods are called with the lab's lock held."""
+    """All methods but close() are called with the lab's lock held."""
 
     def __init__(
         self, lock: threading.RLock, readers: WaitQueueLike, events: Callable[[int], int]

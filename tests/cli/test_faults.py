@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.as_user import as_user
-from tests.conftest import ROOT, TRACEFS_FUSE, MountLab
+from tests.conftest import IN_TERMINAL, ROOT, TRACEFS_FUSE, MountLab
 from tests.faults import needs_root, prepared, refused, run
 from tests.leftovers import PATIENCE, processes_of, wait_until
 from tracefs_fuse.cli.mounts import Mount, mount_at, mounts
@@ -300,10 +300,11 @@ def test_daemon_that_ends(mount_lab: MountLab, how: signal.Signals) -> None:
 def test_lab_that_is_to_outlive_its_terminal(tmp_path: Path) -> None:
     lab = tmp_path / "lab"
     with (tmp_path / "said").open("w") as said:
-        command = ["nohup", *MOUNT, "--foreground", str(lab)]
-        served = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, cwd=ROOT)
+        command = ["env", "--ignore-signal=HUP,INT,QUIT", *MOUNT[len(IN_TERMINAL) :]]
+        served = subprocess.Popen([*command, "--foreground", lab], stdout=said, cwd=ROOT)
     wait_until(lambda: mount_at(lab) is not None)
-    served.send_signal(signal.SIGHUP)
+    for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        served.send_signal(one)
     assert (lab / "sys/kernel/tracing/tracing_on").read_text() == "1\n"
     assert run(*UNMOUNT, lab).returncode == 0
     assert served.wait(PATIENCE) == 0
@@ -321,7 +322,7 @@ def test_daemon_that_hangs(mount_lab: MountLab) -> None:
 def starting(folder: Path, test: Path) -> subprocess.Popen[bytes]:
     """A command that waits for its lab, which is stopped before it has mounted."""
     while True:
-        command = ["env", "--default-signal=INT", *MOUNT, str(folder)]
+        command = [*MOUNT, str(folder)]
         starter = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         stopped: set[int] = set()
         wait_until(lambda: len(processes_of(test)) > 1)
@@ -366,7 +367,7 @@ def test_foreground_that_is_interrupted(tmp_path: Path, how: signal.Signals) -> 
     status = 0
     while status == 0:  # the signal came when the lab was there already
         shutil.rmtree(folder.parent, ignore_errors=True)
-        command = ["env", "--default-signal=INT", *MOUNT, "--foreground", str(folder)]
+        command = [*MOUNT, "--foreground", str(folder)]
         starter = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
         wait_until(folder.exists)
         starter.send_signal(how)

@@ -1,13 +1,14 @@
-"""``tracefs-fuse scene`` with files that are none."""
+"""Where scenes are read from."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_command
+from tests.conftest import ROOT, TRACEFS_FUSE, run_command
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,17 @@ def test_what_is_no_scene(tmp_path: Path, content: bytes | None, fault: str) -> 
     done = run_command("scene", file)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(f"tracefs-fuse: {file}:? {fault}\n", done.stderr)
+
+
+def test_standard_input_stays_open(machine_can_mount: None) -> None:
+    """A shell whose scene was typed goes on to read commands there."""
+    done = subprocess.run(
+        [*TRACEFS_FUSE, "shell", "--scene", "-", "--", "cat"],
+        input="map anon 1\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

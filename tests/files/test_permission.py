@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -56,6 +58,23 @@ def refusal(node: Node, who: tuple[int, int], wanted: int) -> int | None:
     except OSError as error:
         return error.errno
     return 0
+
+
+WITHOUT_RIGHTS = [] if os.getuid() else ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+
+
+def test_a_name_gives_no_rights() -> None:
+    """A process may have a name that looks like lines of its status."""
+    name = r"\fGroups:54321"
+    rename = f"open('/proc/self/comm', 'w').write('{name}'); print(flush=True); input()"
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", rename]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(PermissionError) as caught:
+            check_permission(TextFile(0o640), (1000, 54321), Request(process.pid, *OTHER), R)
+        process.communicate(b"\n")
+    assert caught.value.errno == errno.EACCES
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ ERRORS: dict[str, frozenset[str]] = {
     "symlink": _names(f"{_MISSING} EPERM EEXIST EACCES"),
     "link": _names(f"{_MISSING} EPERM EEXIST EXDEV EACCES"),
     "mknod": _names(f"{_MISSING} EPERM EEXIST EACCES"),
-    "chmod": _names(f"{_MISSING} EPERM"),
-    "chown": _names(f"{_MISSING} EPERM"),
+    "chmod": _names(_MISSING),
+    "chown": _names(_MISSING),
     "utimens": _names(_MISSING),
     "truncate": _names(f"{_MISSING} EISDIR EINVAL EACCES EPERM"),
     "setxattr": _names(f"{_MISSING} ENOTSUP EPERM"),
@@ -101,6 +101,8 @@ CHANGING = frozenset({"open", "write", "pwrite", "close", "mkdir", "rmdir"})
 
 def is_plausible(operation: str, path: str, status: str) -> bool:
     """Whether a kernel might refuse this with such an error."""
+    if operation in ("chmod", "chown") and status == "EPERM":
+        return kind_of(path) == "proc"
     if operation not in ("write", "pwrite"):
         return status in ERRORS[operation]
     if operation == "pwrite" and status in ("ESPIPE", "EINVAL"):

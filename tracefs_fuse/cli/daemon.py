@@ -46,18 +46,22 @@ def serve_here(made_of: LabOptions, service: Service, started: Callable[[str], N
     write_log(open_log(file) if file else errors, verbose=service.log.verbose)
     complaints = os.memfd_create("complaints")
 
+    def said() -> bytes:
+        return os.pread(complaints, _MOST_SAID, 0)
+
     def answered(remark: str) -> None:
         os.dup2(errors, _STANDARD_ERRORS)
+        os.write(errors, said())
         started(remark)
 
     os.dup2(complaints, _STANDARD_ERRORS)
     try:
         return _serve(made_of, service, answered)
     except Problem as problem:
-        said = os.pread(complaints, _MOST_SAID, 0)
-        raise Problem(_in_a_line(said + os.fsencode(str(problem)))) from None
+        raise Problem(_in_a_line(said() + os.fsencode(str(problem)))) from None
     finally:
         os.dup2(errors, _STANDARD_ERRORS)
+        os.close(complaints)
 
 
 def serve_in_background(
@@ -79,7 +83,8 @@ def serve_in_background(
     log = open_log(log_path)
     watched = os.pidfd_open(until) if until is not None else None
     news, tell = os.pipe()
-    if (child := _fork()) == 0:
+
+    def be_the_lab() -> None:
         status = 1
         try:
             os.setsid()
@@ -87,8 +92,10 @@ def serve_in_background(
             null = os.open(os.devnull, os.O_RDWR)
             _redirect({0: null, 1: null, 2: tell})
             _close_all_but(0, 1, 2, log, watched)
-            if _fork() != 0:  # the lab is nobody's child: who starts it may wait for children
+            # the lab is nobody's child: who starts it may wait for children
+            if os.fork() != 0:
                 os._exit(0)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             write_log(log, verbose=service.log.verbose)
             if watched is not None:
                 threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
@@ -103,6 +110,15 @@ def serve_in_background(
             logging.getLogger(__name__).exception("the lab on %s ended", service.folder)
         finally:
             os._exit(status)
+
+    # a signal that raises would be lost in what Python does around fork(2)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        child = os.fork()
+        if child == 0:
+            be_the_lab()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     os.waitpid(child, 0)
     for descriptor in (tell, log, watched):
         if descriptor is not None:
@@ -112,14 +128,6 @@ def serve_in_background(
     if not said.endswith(_READY):
         raise Problem(_in_a_line(said) or f"the lab did not start; see {log_path}")
     return said.removesuffix(_READY).decode(errors="replace")
-
-
-def _fork() -> int:
-    """fork(2), with no signal in what Python does around it: there an exception would be lost."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    child = os.fork()
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return child
 
 
 def _in_a_line(said: bytes) -> str:
@@ -134,13 +142,16 @@ def _serve(made_of: LabOptions, service: Service, started: Callable[[str], None]
 
     threading.excepthook = _end_for_fault
     lab = build_lab(made_of)
-    faults = []
+    faults: list[Exception] = []
 
     def begin() -> None:
         try:
             lab.pace.start()
             started(lab.machine.remark)
-        except Exception as fault:  # no room for a thread, nobody there to be told
+        except RuntimeError as fault:
+            faults.append(Problem(f"no thread is to be had ({fault}); raise the limit: ulimit -u"))
+            _end()
+        except Exception as fault:  # nobody there to be told
             faults.append(fault)
             _end()
 

@@ -70,26 +70,36 @@ def mount_point(folder: Path) -> Iterator[MountPoint]:
 
 @contextmanager
 def _taken(place: MountPoint) -> Iterator[MountPoint]:
-    folder, taken, is_free = place.folder, None, False
+    folder, taken, is_locked = place.folder, None, False
     try:
         while taken is None:
             place.lab = _living_lab(folder)
             if place.lab is not None:
                 break
             taken = _take(place)
-        if taken is not None and os.listdir(taken):
-            raise Problem(f"{folder} is not empty; choose an empty or a new folder")
-        is_free = taken is not None
+        if taken is not None:
+            if os.listdir(taken):
+                raise Problem(f"{folder} is not empty; choose an empty or a new folder")
+            is_locked = _lock(taken, fcntl.LOCK_NB)
         yield place
     except BaseException:
         lab = mount_at(folder)
-        if is_free and lab is not None and lab.is_ours:  # nobody else could mount one meanwhile
+        if is_locked and lab is not None and lab.is_ours:  # nobody else could mount one meanwhile
             lab.end()
         place.give_up()
         raise
     finally:
         if taken is not None:
             os.close(taken)
+
+
+def _lock(taken: int, flags: int = 0) -> bool:
+    """Lock a folder; not on each network file system can it be."""
+    try:
+        fcntl.flock(taken, fcntl.LOCK_EX | flags)
+    except OSError:
+        return False
+    return True
 
 
 def end_lab(lab: Mount, folder: Path) -> None:
@@ -126,8 +136,7 @@ def _take(place: MountPoint) -> int | None:
         raise Problem(f"{folder} is not a folder; choose another one") from None
     except OSError as error:
         raise Problem(f"{folder}: {error.strerror}; choose another folder") from None
-    with suppress(OSError):  # not on each network file system can a folder be locked
-        fcntl.flock(taken, fcntl.LOCK_EX)
+    _lock(taken)
     with suppress(FileNotFoundError):
         if mount_at(folder) is None and os.path.samestat(os.stat(folder), os.fstat(taken)):
             return taken

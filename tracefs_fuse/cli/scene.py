@@ -89,7 +89,7 @@ def read_scene(name: str) -> tuple[str, ...]:
 
 def _read(name: str) -> str:
     try:
-        with open(_STANDARD_INPUT if name == "-" else name) as file:
+        with open(_STANDARD_INPUT if name == "-" else name, closefd=name != "-") as file:
             text = file.read(_LONGEST + 1)
     except OSError as error:
         raise Problem(f"{name} can't be read: {error.strerror}") from None

@@ -78,5 +78,5 @@ def _overrides(request: Request) -> bool:
 def _status(pid: int, name: str) -> list[str]:
     """What a process's status says of something.  Raises OSError when the process is gone."""
     status = Path("/proc", str(pid), "status").read_text(errors="replace")
-    (words,) = (line.split() for line in status.splitlines() if line.startswith(f"{name}:"))
+    (words,) = (line.split() for line in status.split("\n") if line.startswith(f"{name}:"))
     return words[1:]

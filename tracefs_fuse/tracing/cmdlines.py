@@ -31,7 +31,7 @@ class SavedCmdlines:
     def __init__(self) -> None:
         self.size = _names_in_pages(_DEFAULT_SIZE)
         self._comms: dict[int, str] = {}
-        self.recorded: dict[int, str] = {}
+        self.known: dict[int, str] = {}
         """The names as their tasks have them: most records are by a task that has not changed."""
 
         self._tgids: dict[int, int] = {}
@@ -40,8 +40,8 @@ class SavedCmdlines:
         comms = self._comms
         if task.pid not in comms and len(comms) >= self.size:
             oldest = next(iter(comms))
-            del comms[oldest], self.recorded[oldest]
-        self.recorded[task.pid] = task.comm
+            del comms[oldest], self.known[oldest]
+        self.known[task.pid] = task.comm
         comms[task.pid] = comm_of_task(task).decode("latin-1")
 
     def record_tgid(self, task: TaskLike) -> None:
@@ -68,7 +68,7 @@ class SavedCmdlines:
             raise refuse(errno.EINVAL)
         self.size = _names_in_pages(size)
         self._comms.clear()
-        self.recorded.clear()
+        self.known.clear()
 
     def comms_text(self) -> str:
         """The ``saved_cmdlines`` file."""

@@ -44,14 +44,12 @@ class Layout:
         self.size = -(-self.end // alignment) * alignment
         """Size of the fixed part as a C struct."""
 
-        codes, offset = "", RECORD_HEADER_SIZE
+        codes, offset = f"<{HEADER_CODES}", RECORD_HEADER_SIZE
         for field in fields:
             codes += f"{field.offset - offset}x" + self._code(field)
             offset = field.offset + field.size
-        self.struct = struct.Struct(f"<{HEADER_CODES}{codes}")
+        self.struct = struct.Struct(codes)
         """Header and fixed fields in the order of their offsets."""
-
-        self._own = struct.Struct(f"<{RECORD_HEADER_SIZE}x{codes}")
 
         self.dynamic = [i for i, f in enumerate(fields) if f.type.startswith("__data_loc")]
 
@@ -107,8 +105,10 @@ class Layout:
     @property
     def unpacker(self) -> Callable[[bytes], Values]:
         """The quickest that does what :meth:`unpack` does."""
-        fixed = type(self) is Layout and not self.dynamic
-        return self._own.unpack_from if fixed else self.unpack
+        if self.dynamic or type(self).unpack_all is not Layout.unpack_all:
+            return self.unpack
+        own = self.struct.format.replace(HEADER_CODES, f"{RECORD_HEADER_SIZE}x", 1)
+        return struct.Struct(own).unpack_from
 
 
 class TraceEvent:

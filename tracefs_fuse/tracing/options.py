@@ -65,6 +65,9 @@ class Options:
         self.names = version.options
         self._changed = changed
         self._of_tracer = of_tracer
+        self.changes = 0
+        """How often one was changed."""
+
         self.on = (set(_DEFAULT_ON) & set(self.names)) if on is None else set(on) - _TOP_ONLY_FLAGS
 
     def __contains__(self, name: object) -> bool:
@@ -82,6 +85,7 @@ class Options:
             raise refuse(errno.EINVAL)
         on = self._of_tracer if name in _OF_TRACER else self.on
         (on.add if value else on.discard)(name)
+        self.changes += 1
         self._changed(name, value)
 
     def write_file(self, name: str, text: str) -> None:

@@ -182,7 +182,7 @@ class Tracing:
 
     def recorded(self, task: TaskLike) -> None:
         """A record of this task was committed somewhere."""
-        if self._record_comms and self.cmdlines.recorded.get(task.pid) != task.comm:
+        if self._record_comms and self.cmdlines.known.get(task.pid) != task.comm:
             self.cmdlines.record_comm(task)
         if self._record_tgids:
             self.cmdlines.record_tgid(task)

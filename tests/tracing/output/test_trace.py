@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.tracing.output.lab import INIT, OutputLab
@@ -53,6 +55,30 @@ def test_the_list_is_settled_when_the_first_piece_is_read() -> None:
     text += "".join(pieces)
     assert text.endswith("tracing_mark_write: before\n")
     assert "1/1" in text
+
+
+def test_names_and_options_count_when_a_line_is_made() -> None:
+    lab = OutputLab()
+    lab.tracing.cmdlines.record_comm(INIT)
+    for at in (1000, 2000, 3000):
+        lab.mark(b"text", at)
+    _, *lines = _changed_after_each_piece(
+        lab, lambda: None, lambda: lab.tracing.cmdlines.resize("64"), lambda: lab.set("raw")
+    )
+    assert [line.split()[:2] for line in lines] == [
+        ["init-1", "[000]"],
+        ["<...>-1", "[000]"],
+        ["1", "0"],
+    ]
+
+
+def _changed_after_each_piece(lab: OutputLab, *changes: Callable[[], None]) -> list[str]:
+    pieces = trace_text(lab.top, lab.top.buffer, lab.top.buffer.cpus)
+    told = []
+    for change in changes:
+        told.append(next(pieces))
+        change()
+    return [*told, *pieces]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The text of traces: ``trace``, ``trace_pipe``, ``snapshot``, ``stats`` and binary headers.
 
 Modelled after kernel/trace/trace.c and kernel/trace/trace_output.c.  How an event is shown is
-made into one function for the options that are on when a read starts.
+made into one function for the options that are on.
 """
 
 from tracefs_fuse.tracing.output.binary_headers import header_event_text, header_page_text

@@ -90,31 +90,25 @@ def flags_text(version: KernelVersion, flags: int, preempt_count: int) -> str:
     return f"{irqs}{_NEED_RESCHED_LETTERS[resched]}{_INTERRUPT_LETTERS[interrupt]}{''.join(depths)}"
 
 
-def _comm(array: TraceArray, pid: int) -> str:
-    """The task's name, one character a byte."""
-    return array.tracing.cmdlines.comm_of(pid)
-
-
 def _default_context(array: TraceArray) -> Context:
-    tracing, version = array.tracing, array.tracing.version
+    version, cmdlines = array.tracing.version, array.tracing.cmdlines
+    comm_of, tgid_of = cmdlines.comm_of, cmdlines.tgid_of
     irq_info, show_tgid = "irq-info" in array.options, "record-tgid" in array.options
     in_ns = array.clock.in_ns
 
     def context(cpu: int, header: bytes) -> Timed:
         _, flags, preempt_count, pid = COMMON.unpack_from(header)
-        front = f"{_comm(array, pid):>16}-{pid:<7} "
-        if show_tgid:
-            tgid = tracing.cmdlines.tgid_of(pid)
-            front += "(-------) " if tgid is None else f"({tgid:7}) "
-        front += f"[{cpu:03}] "
-        if irq_info:
-            front += flags_text(version, flags, preempt_count)
+        place = f"[{cpu:03}] {flags_text(version, flags, preempt_count) if irq_info else ''}"
 
         def timed(stamp: int, number: int, next_stamp: int) -> str:
+            task = f"{comm_of(pid):>16}-{pid:<7} "
+            if show_tgid:
+                tgid = tgid_of(pid)
+                task += "(-------) " if tgid is None else f"({tgid:7}) "
             if not in_ns:
-                return f"{front} {stamp:12}: "
+                return f"{task}{place} {stamp:12}: "
             micros = (stamp + 500) // 1000
-            return f"{front} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
+            return f"{task}{place} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
 
         return timed
 
@@ -123,15 +117,15 @@ def _default_context(array: TraceArray) -> Context:
 
 def _latency_context(array: TraceArray, start: int) -> Context:
     verbose = "verbose" in array.options
-    version = array.tracing.version
+    version, comm_of = array.tracing.version, array.tracing.cmdlines.comm_of
     in_ns = array.clock.in_ns
 
     def context(cpu: int, header: bytes) -> Timed:
         _, flags, preempt_count, pid = COMMON.unpack_from(header)
-        comm = _comm(array, pid)
         letters = flags_text(version, flags, preempt_count)
 
         def timed(stamp: int, number: int, next_stamp: int) -> str:
+            comm = comm_of(pid)
             since, following = stamp - start, next_stamp - stamp
             if verbose:
                 front = f"{comm:>16} {pid:7} {cpu:3} {flags} {preempt_count:08x} {number:08x} "

@@ -44,17 +44,22 @@ _TOO_BIG = "[LINE TOO BIG]\n"
 
 
 def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
-    """The instance's line, made once for its present options.
+    """The instance's line, made anew when its options change.
 
     start: trace clock when the buffer was last emptied.  latency: with the latency context.
     """
-    kind_of = _kinds(array, start, latency=latency)
+    options = array.options
+    kind_of, made_at = _kinds(array, start, latency=latency), options.changes
     kinds: dict[tuple[int, bytes], _Kind] = {}
     """By CPU and record header: few tasks have many events."""
 
     size = array.tracing.version.line_buffer_size
 
     def line(entry: Entry, number: int, next_stamp: int) -> str:
+        nonlocal kind_of, made_at
+        if options.changes != made_at:
+            kind_of, made_at = _kinds(array, start, latency=latency), options.changes
+            kinds.clear()
         stamp, record, cpu, lost = entry
         key = cpu, record[:RECORD_HEADER_SIZE]
         kind = kinds.get(key)
