@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import IN_TERMINAL, ROOT
 from tracefs_fuse.cli.mounts import mount_at
 
 
@@ -22,7 +22,7 @@ class Sample:
         self.folder = folder
         self.files = folder / "files"
         self.server = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuse.serve_sample", folder],
+            [*IN_TERMINAL, sys.executable, "-m", "tests.fuse.serve_sample", folder],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
