@@ -98,17 +98,19 @@ def _default_context(array: TraceArray) -> Context:
 
     def context(cpu: int, header: bytes) -> Timed:
         _, flags, preempt_count, pid = COMMON.unpack_from(header)
+        task = f"-{pid:<7} "
         place = f"[{cpu:03}] {flags_text(version, flags, preempt_count) if irq_info else ''}"
 
         def timed(stamp: int, number: int, next_stamp: int) -> str:
-            task = f"{comm_of(pid):>16}-{pid:<7} "
+            group = ""
             if show_tgid:
                 tgid = tgid_of(pid)
-                task += "(-------) " if tgid is None else f"({tgid:7}) "
+                group = "(-------) " if tgid is None else f"({tgid:7}) "
+            front = f"{comm_of(pid):>16}{task}{group}{place}"
             if not in_ns:
-                return f"{task}{place} {stamp:12}: "
+                return f"{front} {stamp:12}: "
             micros = (stamp + 500) // 1000
-            return f"{task}{place} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
+            return f"{front} {micros // 1_000_000:5}.{micros % 1_000_000:06}: "
 
         return timed
 
