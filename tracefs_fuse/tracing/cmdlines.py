@@ -35,8 +35,11 @@ class SavedCmdlines:
         """The names as their tasks have them: most records are by a task that has not changed."""
 
         self._tgids: dict[int, int] = {}
+        self.changes = 0
+        """How often names or thread groups changed."""
 
     def record_comm(self, task: TaskLike) -> None:
+        self.changes += 1
         comms = self._comms
         if task.pid not in comms and len(comms) >= self.size:
             oldest = next(iter(comms))
@@ -45,7 +48,9 @@ class SavedCmdlines:
         comms[task.pid] = comm_of_task(task).decode("latin-1")
 
     def record_tgid(self, task: TaskLike) -> None:
-        self._tgids[task.pid] = task.tgid
+        if self._tgids.get(task.pid) != task.tgid:
+            self._tgids[task.pid] = task.tgid
+            self.changes += 1
 
     def comm_of(self, pid: int) -> str:
         """The name of a task, one character a byte."""
@@ -67,6 +72,7 @@ class SavedCmdlines:
         if not 1 <= size <= _MAX_SIZE:
             raise refuse(errno.EINVAL)
         self.size = _names_in_pages(size)
+        self.changes += 1
         self._comms.clear()
         self.known.clear()
 

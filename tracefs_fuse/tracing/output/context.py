@@ -92,21 +92,20 @@ def flags_text(version: KernelVersion, flags: int, preempt_count: int) -> str:
 
 def _default_context(array: TraceArray) -> Context:
     version, cmdlines = array.tracing.version, array.tracing.cmdlines
-    comm_of, tgid_of = cmdlines.comm_of, cmdlines.tgid_of
     irq_info, show_tgid = "irq-info" in array.options, "record-tgid" in array.options
     in_ns = array.clock.in_ns
 
     def context(cpu: int, header: bytes) -> Timed:
         _, flags, preempt_count, pid = COMMON.unpack_from(header)
-        task = f"-{pid:<7} "
-        place = f"[{cpu:03}] {flags_text(version, flags, preempt_count) if irq_info else ''}"
+        front = f"{cmdlines.comm_of(pid):>16}-{pid:<7} "
+        if show_tgid:
+            tgid = cmdlines.tgid_of(pid)
+            front += "(-------) " if tgid is None else f"({tgid:7}) "
+        front += f"[{cpu:03}] "
+        if irq_info:
+            front += flags_text(version, flags, preempt_count)
 
         def timed(stamp: int, number: int, next_stamp: int) -> str:
-            group = ""
-            if show_tgid:
-                tgid = tgid_of(pid)
-                group = "(-------) " if tgid is None else f"({tgid:7}) "
-            front = f"{comm_of(pid):>16}{task}{group}{place}"
             if not in_ns:
                 return f"{front} {stamp:12}: "
             micros = (stamp + 500) // 1000
@@ -119,15 +118,14 @@ def _default_context(array: TraceArray) -> Context:
 
 def _latency_context(array: TraceArray, start: int) -> Context:
     verbose = "verbose" in array.options
-    version, comm_of = array.tracing.version, array.tracing.cmdlines.comm_of
+    version, cmdlines = array.tracing.version, array.tracing.cmdlines
     in_ns = array.clock.in_ns
 
     def context(cpu: int, header: bytes) -> Timed:
         _, flags, preempt_count, pid = COMMON.unpack_from(header)
-        letters = flags_text(version, flags, preempt_count)
+        comm, letters = cmdlines.comm_of(pid), flags_text(version, flags, preempt_count)
 
         def timed(stamp: int, number: int, next_stamp: int) -> str:
-            comm = comm_of(pid)
             since, following = stamp - start, next_stamp - stamp
             if verbose:
                 front = f"{comm:>16} {pid:7} {cpu:3} {flags} {preempt_count:08x} {number:08x} "

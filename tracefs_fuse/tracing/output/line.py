@@ -44,12 +44,12 @@ _TOO_BIG = "[LINE TOO BIG]\n"
 
 
 def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
-    """The instance's line, made anew when its options change.
+    """The instance's line, made anew when its options or the names of tasks change.
 
     start: trace clock when the buffer was last emptied.  latency: with the latency context.
     """
-    options = array.options
-    kind_of, made_at = _kinds(array, start, latency=latency), options.changes
+    options, cmdlines = array.options, array.tracing.cmdlines
+    kind_of, made_at = _kinds(array, start, latency=latency), options.changes + cmdlines.changes
     kinds: dict[tuple[int, bytes], _Kind] = {}
     """By CPU and record header: few tasks have many events."""
 
@@ -57,8 +57,8 @@ def line_of(array: TraceArray, start: int, *, latency: bool) -> Line:
 
     def line(entry: Entry, number: int, next_stamp: int) -> str:
         nonlocal kind_of, made_at
-        if options.changes != made_at:
-            kind_of, made_at = _kinds(array, start, latency=latency), options.changes
+        if (now := options.changes + cmdlines.changes) != made_at:
+            kind_of, made_at = _kinds(array, start, latency=latency), now
             kinds.clear()
         stamp, record, cpu, lost = entry
         key = cpu, record[:RECORD_HEADER_SIZE]
