@@ -64,7 +64,7 @@ ERRORS: dict[str, frozenset[str]] = {
     "pread": _names("EBADF EAGAIN EINVAL EPERM ENODEV EISDIR ESPIPE"),
     "close": _names("EBADF"),
     "poll": _names("EBADF"),
-    "ioctl": _names("EBADF ENOTTY EINVAL EFAULT"),
+    "ioctl": _names("EBADF ENOTTY EINVAL EFAULT EBUSY"),  # for attributes FUSE opens a file again
     "readdir": _names(_MISSING),
     "mkdir": _names(f"{_MISSING} EEXIST EPERM EACCES"),
     "rmdir": _names(f"{_MISSING} EBUSY EPERM EACCES ENOTEMPTY"),
