@@ -50,8 +50,9 @@ ERRORS_OF_WRITE: dict[str, frozenset[str]] = {
 }
 """By kind of file, beside those that any write may have."""
 
-_ANY_WRITE = _names("EBADF ENODEV")
-"""No file is open for writing in the slot, or what it was about is gone."""
+_ANY_WRITE = _names("EBADF ENODEV EFBIG")
+"""No file is open for writing in the slot, what it was about is gone, or FUSE appends to a file
+behind the greatest size that ftruncate(2) can set."""
 
 _NOT_WRITABLE = _names("EINVAL")
 """The file can be opened for writing, by root, but nothing takes what is written."""
