@@ -294,6 +294,8 @@ class LabOperations:
         node, filesystem = self._find(path, request)
         if fh is None:
             self._check(node, request, os.W_OK)
+        if filesystem.largest is not None and length > filesystem.largest:
+            raise refuse(errno.EFBIG)
         if filesystem.shows_truncation:
             node.size = length
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MountLab
 from tests.fuse.conftest import Sample
 
 SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
@@ -258,3 +259,29 @@ def test_who_waits_for_the_lab_is_told_whatever_time_does() -> None:
     operations("init", "/")
     assert told == ["ready"]
     assert errno_of(partial(operations, "readdir", "/", None)) == errno.EINVAL
+
+
+@pytest.mark.parametrize(("kernel", "sysfs"), [("6.1", errno.EFBIG), ("7.3", 0)])
+def test_sizes_have_limits(mount_lab: MountLab, kernel: str, sysfs: int) -> None:
+    lab = mount_lab("--kernel", kernel, "--workload", "idle")
+    largest = (1 << 31) - 1
+    for path, refusal in (
+        ("sys/kernel/tracing/tracing_on", errno.EFBIG),
+        ("sys/kernel/tracing/events/enable", errno.EFBIG),
+        ("sys/kernel/mm/transparent_hugepage/enabled", sysfs),
+        ("proc/sys/kernel/kptr_restrict", errno.EFBIG),
+    ):
+        os.truncate(lab / path, largest)
+        size = (lab / path).stat().st_size
+        assert refusal_of(partial(os.truncate, lab / path, largest + 1)) == refusal
+        assert (lab / path).stat().st_size == size
+    assert (lab / "sys/kernel/tracing/tracing_on").stat().st_size == largest
+
+
+def refusal_of(call: Callable[[], None]) -> int | None:
+    """The errno of a call, 0 when it is obeyed."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return 0

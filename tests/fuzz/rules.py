@@ -50,9 +50,8 @@ ERRORS_OF_WRITE: dict[str, frozenset[str]] = {
 }
 """By kind of file, beside those that any write may have."""
 
-_ANY_WRITE = _names("EBADF ENODEV EFBIG")
-"""No file is open for writing in the slot, what it was about is gone, or FUSE appends to a file
-behind the greatest size that ftruncate(2) can set."""
+_ANY_WRITE = _names("EBADF ENODEV")
+"""No file is open for writing in the slot, or what it was about is gone."""
 
 _NOT_WRITABLE = _names("EINVAL")
 """The file can be opened for writing, by root, but nothing takes what is written."""
@@ -84,7 +83,7 @@ ERRORS: dict[str, frozenset[str]] = {
     "chmod": _names(_MISSING),
     "chown": _names(_MISSING),
     "utimens": _names(_MISSING),
-    "truncate": _names(f"{_MISSING} EISDIR EINVAL EACCES EPERM"),
+    "truncate": _names(f"{_MISSING} EISDIR EINVAL EACCES EPERM EFBIG"),
     "setxattr": _names(f"{_MISSING} ENOTSUP EPERM"),
     "getxattr": _names(f"{_MISSING} ENOTSUP ENODATA"),
     "listxattr": _names(f"{_MISSING} ENOTSUP"),

@@ -49,6 +49,9 @@ class FileSystem:
     name_limit: int | None = None
     """Bytes; what is longer is ENAMETOOLONG."""
 
+    largest: int | None = (1 << 31) - 1
+    """Bytes that truncate(2) can set at most (s_maxbytes); more is EFBIG."""
+
     shows_truncation: bool = False
     """truncate(2) sets the size that stat shows."""
 

@@ -9,6 +9,7 @@ import errno
 import os
 import select
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from engine.folio import PAGE_SIZE
 from tracefs_fuse.files.node import (
@@ -24,6 +25,8 @@ from tracefs_fuse.files.node import (
 from tracefs_fuse.tracing.numbers import refuse
 
 _SYSFS = FileSystem(syncs_files=True, syncs_folders=False)
+_LARGE = frozenset({"7.3"})
+"""Kernels in which truncate(2) takes any size."""
 
 _READABLE, _WRITABLE = 0o444, 0o222
 _NEEDED = {
@@ -38,10 +41,13 @@ _MASK_64 = (1 << 64) - 1
 _GOLDEN_RATIO = 0x61C8864680B583EB
 
 
+def sysfs_of(kernel: str) -> FileSystem:
+    """What the nodes of sysfs have in common in a version of the kernel."""
+    return replace(_SYSFS, largest=None) if kernel in _LARGE else _SYSFS
+
+
 class SysfsFolder(Directory):
     """A folder of sysfs, which lists its entries by the hashes of their names."""
-
-    filesystem = _SYSFS
 
     def __init__(self, entries: Mapping[str, Node]) -> None:
         super().__init__(dict(sorted(entries.items(), key=lambda entry: _name_hash(entry[0]))))
