@@ -39,11 +39,12 @@ class Pollers:
 
     def add(self, handle: int, waiter: PollHandle, wanted: int) -> None:
         """Somebody is to be told when a file has an event that is wanted."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._watch, daemon=True)
+            thread.start()  # may fail; it waits for the lock
+            self._thread = thread
         self.forget(handle)
         self._sleeping[handle] = waiter, wanted
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, daemon=True)
-            self._thread.start()
 
     def forget(self, handle: int) -> None:
         """Nobody sleeps on this file any more."""

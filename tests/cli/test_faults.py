@@ -359,6 +359,19 @@ def test_mount_that_is_interrupted(tmp_path: Path, how: signal.Signals) -> None:
     assert not folder.parent.exists()
 
 
+def test_lab_that_is_ended_while_nobody_waits_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new/lab"
+    starter = starting(folder, tmp_path)
+    lab = processes_of(tmp_path) - {starter.pid}
+    starter.kill()
+    assert starter.wait(PATIENCE) == -signal.SIGKILL
+    send(signal.SIGHUP, lab)
+    send(signal.SIGCONT, lab)
+    starter.communicate(timeout=PATIENCE)
+    wait_until(lambda: not processes_of(tmp_path))
+    assert not folder.parent.exists()
+
+
 @pytest.mark.parametrize(
     "how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name
 )

@@ -278,7 +278,27 @@ def test_sizes_have_limits(mount_lab: MountLab, kernel: str, sysfs: int) -> None
     assert (lab / "sys/kernel/tracing/tracing_on").stat().st_size == largest
 
 
-def refusal_of(call: Callable[[], None]) -> int | None:
+@pytest.mark.parametrize(
+    ("folder", "syncing", "long_name"),
+    [
+        ("sys", errno.EINVAL, errno.ENOENT),
+        ("sys/kernel", errno.EINVAL, errno.ENOENT),
+        ("sys/kernel/debug", 0, errno.ENAMETOOLONG),
+        ("sys/kernel/tracing", 0, errno.ENAMETOOLONG),
+        ("sys/devices/system/cpu", errno.EINVAL, errno.ENOENT),
+    ],
+)
+def test_folders_of_file_systems(
+    mount_lab: MountLab, folder: str, syncing: int, long_name: int
+) -> None:
+    path = mount_lab("--workload", "idle") / folder
+    descriptor = os.open(path, os.O_RDONLY)
+    assert refusal_of(partial(os.fsync, descriptor)) == syncing
+    os.close(descriptor)
+    assert refusal_of(partial(os.lstat, path / ("x" * 300))) == long_name
+
+
+def refusal_of(call: Callable[[], object]) -> int | None:
     """The errno of a call, 0 when it is obeyed."""
     try:
         call()

@@ -75,7 +75,7 @@ def serve_in_background(
     say of its workload.
 
     until: the lab ends with this process, whatever that has become by then.
-    given_up: done by the other process when this one ends before the lab answers.
+    given_up: done by the other process when it ends before the lab answers: this one may be gone.
     Raises Problem when the lab does not start: until it answers, whatever the other process and
     libfuse complain about comes here.
     """
@@ -85,7 +85,13 @@ def serve_in_background(
     news, tell = os.pipe()
 
     def be_the_lab() -> None:
-        status = 1
+        status, has_answered = 1, False
+
+        def answered(remark: str) -> None:
+            nonlocal has_answered
+            _tell_ready(log, remark)
+            has_answered = True
+
         try:
             os.setsid()
             os.chdir("/")
@@ -99,9 +105,9 @@ def serve_in_background(
             write_log(log, verbose=service.log.verbose)
             if watched is not None:
                 threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
-            status = _serve(made_of, service, lambda remark: _tell_ready(log, remark))
+            status = _serve(made_of, service, answered)
         except BrokenPipeError:
-            given_up()
+            pass  # nobody is there to be told
         except Problem as problem:
             os.write(2, os.fsencode(f"{problem}\n"))
         except OSError as error:
@@ -109,6 +115,9 @@ def serve_in_background(
         except Exception:
             logging.getLogger(__name__).exception("the lab on %s ended", service.folder)
         finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            if not has_answered:
+                given_up()
             os._exit(status)
 
     # a signal that raises would be lost in what Python does around fork(2)

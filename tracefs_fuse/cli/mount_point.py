@@ -80,7 +80,7 @@ def _taken(place: MountPoint) -> Iterator[MountPoint]:
         if taken is not None:
             if os.listdir(taken):
                 raise Problem(f"{folder} is not empty; choose an empty or a new folder")
-            is_locked = _lock(taken, fcntl.LOCK_NB)
+            is_locked = _lock(taken, fcntl.LOCK_NB)  # as it was when it was taken, if it can be
         yield place
     except BaseException:
         lab = mount_at(folder)

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from engine import Machine
-from tracefs_fuse.files.node import Directory, Symlink
+from tracefs_fuse.files.node import Directory, FileSystem, Symlink
 from tracefs_fuse.files.proc import proc_tree
 from tracefs_fuse.files.sysfs import Attribute, SysfsFolder, sysfs_of
 from tracefs_fuse.files.thp import thp_tree
 from tracefs_fuse.files.tracefs import tracefs_tree
 from tracefs_fuse.tracing.tracing import Tracing
 
+_DEBUGFS = FileSystem(name_limit=255)
+
 
 def root_tree(tracing: Tracing, machine: Machine) -> Directory:
     """Everything that a lab shows."""
+    debug = Directory({"tracing": Symlink("../tracing")}, mode=0o700)
+    debug.filesystem = _DEBUGFS
     sys = Directory(
         {
             "devices": Directory({"system": Directory({"cpu": _cpu_folder(machine.cpus)})}),
             "kernel": Directory(
                 {
-                    "debug": Directory({"tracing": Symlink("../tracing")}, mode=0o700),
+                    "debug": debug,
                     "mm": Directory({"transparent_hugepage": thp_tree(machine)}),
                     "tracing": tracefs_tree(tracing),
                 }
             ),
-        }
+        },
+        mode=0o555,
     )
     sys.filesystem = sysfs_of(machine.kernel.version.name)
     return Directory({"proc": proc_tree(machine), "sys": sys})
