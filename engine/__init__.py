@@ -2,7 +2,7 @@
 
 A :class:`Machine` is a kernel with processes in virtual time.  From the outside in:
 
-- :mod:`.machine`: the machine, its processes, its clock;
+- :mod:`.machine`: the machine, its processes, its clock; :mod:`.task`: those that run;
 - :mod:`.workloads`: what the processes do; :mod:`.scene`: memory described in a few words;
 - :mod:`.scheduler`: threads in virtual time, without any thread of the real machine;
 - :mod:`.kernel`: what all address spaces share; :mod:`.thp`: the knobs, and what they allow;

@@ -103,7 +103,7 @@ def _first_touch(mm: MmStruct, vma: Vma, base: int, *, write: bool) -> PageTable
         if folio is not None:
             state = PRESENT | YOUNG | ZERO if folio.is_zero else NEW_ANON
             mm.map_huge(base, folio, state if vma.writable else state & ~WRITE)
-            kernel.count("pgfault")
+            mm.count_faults()
             return mm.pmds[base]
     return mm.take_table(base)
 
@@ -165,7 +165,7 @@ def _write_entries(
     if not count:
         table.states[first:last] = states.translate(_WRITTEN)
         return
-    mm.kernel.count("pgfault", count)
+    mm.count_faults(count)
     orders = mm.kernel.thp.fault_orders(vma, mm)
     all_new = count == states.count(0) and not table.lent and mm.owns_frame(table, first)
     if all_new and not orders:
@@ -195,7 +195,7 @@ def _read(mm: MmStruct, vma: Vma, table: PageTable, first: int, last: int) -> No
     table.states[first:last] = states.translate(_READ_NEW)
     if not count:
         return
-    mm.kernel.count("pgfault", count)
+    mm.count_faults(count)
     if count == states.count(0):
         return
     for index in positions(faults, 1, first):
@@ -286,7 +286,7 @@ def swap_fault(mm: MmStruct, vma: Vma, table: PageTable, index: int, *, write: b
     alone = EXCLUSIVE | (WRITE if writes and not state & UFFD_WP else 0)
     slot = table.objects.pop(index, None)
     table.states[index] = 0
-    kernel.count("pgmajfault")
+    mm.count_major_fault()
     if not isinstance(slot, SwapSlot):
         mm.map_new_page(table, index, new | alone)
         kernel.memory.swap += 1

@@ -65,8 +65,7 @@ def _fault(mm: MmStruct, vma: Vma, base: int, index: int, *, write: bool) -> Non
     """do_read_fault(), do_cow_fault(), do_shared_fault()."""
     mapping = vma.mapping
     assert mapping is not None
-    kernel = mm.kernel
-    kernel.count("pgfault")
+    mm.count_faults()
     address = base + index * PAGE_SIZE
     offset = vma.page_of(address)
     if offset >= mapping.size:
@@ -92,7 +91,7 @@ def _read(mm: MmStruct, vma: Vma, mapping: AddressSpace, offset: int) -> Folio:
     if mapping.is_shmem:
         return shmem_get_folio(mm, vma, mapping, offset)
     kernel = mm.kernel
-    kernel.count("pgmajfault")
+    mm.count_major_fault()
     huge = offset & -HPAGE_PMD_NR
     room = huge + HPAGE_PMD_NR <= mapping.size and not any(
         mapping.entries(huge, huge + HPAGE_PMD_NR)

@@ -26,6 +26,7 @@ def dup_mmap(mm: MmStruct, child: MmStruct) -> None:
     """Give a child what its parent has: private pages are shared until somebody writes."""
     child.thp_disabled = mm.thp_disabled
     child.memcg, child.node = mm.memcg, mm.node
+    child.arguments, child.exe_file = mm.arguments, mm.exe_file
     for vma in mm.vmas:
         if vma.dontfork:
             continue

@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from engine.fork import dup_mmap
 from engine.kernel import Kernel
 from engine.mm import MmStruct
 from engine.scheduler import Scheduler, Thread
+from engine.task import KernelThread, Process, Task
 from engine.thp import TransparentHugepage
 from engine.tracepoints import Tracepoints
 from engine.versions import VERSIONS
@@ -21,38 +21,12 @@ _BOOT = 30_000_000_000
 """Virtual nanoseconds that the machine has been up when a lab begins."""
 
 _INIT_PID = 1
+_KTHREADD_PID = 2
 _KHUGEPAGED_PID = 41
+_NICEST = 19
 _FIRST_PID = 700
 _ENDLESS = 100_000
 """Steps after which a round of khugepaged is taken for one without end."""
-
-
-@dataclass
-class Task:
-    """Who runs: what events of it carry."""
-
-    pid: int
-    tgid: int
-    comm: str
-    cpu: int = 0
-
-
-@dataclass(eq=False)
-class Process:
-    """One emulated process."""
-
-    task: Task
-    mm: MmStruct
-    parent: int = _INIT_PID
-    """The pid of its parent, or of who adopted it."""
-
-    @property
-    def pid(self) -> int:
-        return self.task.pid
-
-    @property
-    def comm(self) -> str:
-        return self.task.comm
 
 
 class Machine:
@@ -70,15 +44,31 @@ class Machine:
         self.lock = lock if lock is not None else threading.RLock()
         self.cpus = cpus
         self.scheduler = Scheduler(_BOOT, Task(0, 0, "swapper"))
-        self._khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged")
+        self._khugepaged = Task(_KHUGEPAGED_PID, _KHUGEPAGED_PID, "khugepaged", nice=_NICEST)
+        kthreadd = Task(_KTHREADD_PID, _KTHREADD_PID, "kthreadd")
+        self.kthreads = {
+            _KTHREADD_PID: KernelThread(kthreadd, 0, freezes=False),
+            _KHUGEPAGED_PID: KernelThread(self._khugepaged, _KTHREADD_PID, freezes=True),
+        }
+        """The kernel's own threads, by pid."""
+
         self.kernel = Kernel(
             VERSIONS[version], self.scheduler.spend, self._migrate_khugepaged, seed
         )
         self.processes: dict[int, Process] = {}
+        self.forks = len(self.kthreads)
+        """Tasks that were ever made."""
+
+        self.last_pid = _KHUGEPAGED_PID
+        """The pid of the latest task."""
+
         self._next_pid = _FIRST_PID
         self.start(self._khugepaged, self.kernel.khugepaged.run())
         self.remark = WORKLOADS[workload].module.begin(self) or ""
         """What there is to say of the workload when it begins."""
+
+        if _INIT_PID not in self.processes:  # its address takes no other out of turn
+            self.spawn("init", MmStruct(self.kernel, 0), _INIT_PID)
 
     # -- what is seen from outside ---------------------------------------------------------
 
@@ -162,18 +152,26 @@ class Machine:
         self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)
 
     def spawn(self, comm: str, mm: MmStruct | None = None, pid: int | None = None) -> Process:
-        """Make a process, with an empty address space unless one is given."""
-        if pid is None:
+        """Make a process, with an empty address space unless one is given.
+
+        pid: of the process; another is taken where a kernel thread has that one.
+        """
+        if pid is None or pid in self.kthreads:
             pid = self._next_pid
             self._next_pid += 1 + self.kernel.random.randrange(5)
-        process = Process(Task(pid, pid, comm, pid % self.cpus), mm or self.kernel.make_mm())
+        is_init = pid == _INIT_PID
+        task = Task(pid, pid, comm, pid % self.cpus, 0 if is_init else self.now)
+        process = Process(task, mm or self.kernel.make_mm(), 0 if is_init else _INIT_PID)
+        process.mm.arguments = f"{comm}\0"
         self.processes[pid] = process
+        self.forks += 1
+        self.last_pid = pid
         return process
 
     def fork(self, parent: Process) -> Process:
         """fork(2)."""
         child = self.spawn(parent.comm)
-        child.parent = parent.pid
+        child.parent, child.forked = parent.pid, True
         dup_mmap(parent.mm, child.mm)
         return child
 

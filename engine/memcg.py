@@ -11,6 +11,8 @@ class MemCgroup:
 
     limit: int
     usage: int = 0
+    path: str = "/scene"
+    """Where it is below the root of all cgroups."""
 
     def charge(self, pages: int) -> bool:
         """try_charge(): False when the limit would be passed."""

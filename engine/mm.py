@@ -79,6 +79,18 @@ class MmStruct:
         self.hiwater_vm = 0
         """The same of pages of mappings."""
 
+        self.arguments = ""
+        """The words of its command, a NUL after each (arg_start to arg_end)."""
+
+        self.exe_file: AddressSpace | None = None
+        """The program that it runs."""
+
+        self.faults = 0
+        """Page faults that were ever taken."""
+
+        self.major_faults = 0
+        """Those of them that read from a device."""
+
         self.users = 1
         self.registered = False
         """khugepaged knows it (MMF_VM_HUGEPAGE)."""
@@ -109,6 +121,16 @@ class MmStruct:
     def thp_needs_advice(self) -> bool:
         """mm_flags_test(MMF_DISABLE_THP_EXCEPT_ADVISED)."""
         return self.thp_disabled is ThpDisabled.EXCEPT_ADVISED
+
+    def count_faults(self, count: int = 1) -> None:
+        """mm_account_fault() in mm/memory.c."""
+        self.faults += count
+        self.kernel.count("pgfault", count)
+
+    def count_major_fault(self) -> None:
+        """A fault that was counted had to read from a device."""
+        self.major_faults += 1
+        self.kernel.count("pgmajfault")
 
     # -- looking ---------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ _KERNELS = {
 def start_program(mm: MmStruct, path: str) -> None:
     """execve(2) of a small static program."""
     file = AddressSpace(mm.kernel, path, FileKind.DISK, (_TEXT[-1] - _TEXT[0]) // PAGE_SIZE)
+    mm.exe_file, mm.arguments = file, f"{path}\0"
     for number, (start, end) in enumerate(itertools.pairwise(_TEXT)):
         offset = (start - _TEXT[0]) // PAGE_SIZE
         mmap(

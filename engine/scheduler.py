@@ -20,6 +20,8 @@ class TaskLike(Protocol):
     tgid: int
     comm: str
     cpu: int
+    sum_exec_runtime: int
+    nvcsw: int
 
 
 class Sleep:
@@ -56,6 +58,13 @@ class Scheduler:
     def __init__(self, start: int, idle: TaskLike) -> None:
         self.now = start
         self.current = idle
+        self._idle = idle
+        self.busy: dict[int, int] = {}
+        """Virtual nanoseconds that each CPU was not idle."""
+
+        self.switches = 0
+        """Times that a thread went to sleep, by which another came to run."""
+
         self._due: list[tuple[int, int, int, _Running]] = []
         self._numbers = itertools.count()
 
@@ -69,6 +78,10 @@ class Scheduler:
     def spend(self, nanoseconds: int) -> None:
         """The current thread works for that long."""
         self.now += nanoseconds
+        task = self.current
+        if task is not self._idle:
+            task.sum_exec_runtime += nanoseconds
+            self.busy[task.cpu] = self.busy.get(task.cpu, 0) + nanoseconds
 
     def next_due(self) -> int | None:
         """When the next thread wakes."""
@@ -90,6 +103,9 @@ class Scheduler:
             self.current = before
         if sleep is None:
             return
+        if sleep.until != 0:
+            running.task.nvcsw += 1
+            self.switches += 1
         turn = running.turn
         sleep.begin(lambda: self._wake(running, turn))
         if sleep.until is not None:

@@ -47,7 +47,7 @@ def _swap_in(mm: MmStruct, mapping: AddressSpace, entry: Absent, offset: int) ->
     folio = _charged(mm, order) or _charged(mm, 0)
     if folio is None:
         raise BusError
-    kernel.count("pgmajfault")
+    mm.count_major_fault()
     kernel.count("pswpin", folio.pages)
     mapping.forget(entry)
     folio.dirty = True

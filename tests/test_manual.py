@@ -31,7 +31,8 @@ KINDS = [
     (re.compile(rf"{THP}hugepages-\w+/stats/.*"), "hugepages-SIZE/stats/*"),
     (re.compile(rf"{THP}hugepages-\w+/(.*)"), r"hugepages-SIZE/\1"),
     (re.compile(rf"{THP}(.*)"), r"\1"),
-    (re.compile(r"proc/\d+/(.*)"), r"proc/PID/\1"),
+    (re.compile(r"proc/\d+/task/\d+/children"), "proc/PID/task/TID/children"),
+    (re.compile(r"proc/\d+/(?:task/\d+/)?(.*)"), r"proc/PID/\1"),
     (re.compile(r"(.*)"), r"\1"),
 ]
 """Paths, and the names that the manual has for them."""

@@ -150,7 +150,7 @@ class LabOperations:
             check_permission(node, node.owner or self._owner, request, os.X_OK)
             if filesystem.name_limit is not None and len(name) > filesystem.name_limit:
                 raise refuse(errno.ENAMETOOLONG)
-            found = node.lookup(name)
+            found = node.find(name, request)
             if found is None:
                 raise refuse(errno.ENOENT)
             node = found
@@ -211,8 +211,6 @@ class LabOperations:
         }
 
     def _size(self, node: Node, path: str) -> int:
-        if isinstance(node, Symlink):
-            return len(node.target)
         if not isinstance(node, File):
             return node.size
         looked_up = fuse_session.opcode() == fuse_session.LOOKUP
@@ -239,10 +237,11 @@ class LabOperations:
         )
 
     def readlink(self, path: str) -> str:
-        node, _ = self._find(path, self._request())
+        request = self._request()
+        node, _ = self._find(path, request)
         if not isinstance(node, Symlink):
             raise refuse(errno.EINVAL)
-        return node.target
+        return node.target(request)
 
     def mkdir(self, path: str, mode: int) -> None:
         parent, name, _ = self._parent(path, new=True)

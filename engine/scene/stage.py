@@ -17,8 +17,9 @@ from engine.thp import ORDERS, Knobs
 from engine.tracepoints import TRACEPOINTS
 
 if TYPE_CHECKING:
-    from engine.machine import Machine, Process
+    from engine.machine import Machine
     from engine.mm import MmStruct
+    from engine.task import Process
 
 _NEVER_MILLISECONDS = 600_000
 DEFAULTS: Knobs = (

@@ -22,8 +22,8 @@ from engine.vma import Vma
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
-    from engine.machine import Process
     from engine.scene.stage import Stage
+    from engine.task import Process
 
 BASE = 0x400000000000
 """Where the mapping of a scene is."""

@@ -21,7 +21,8 @@ from engine.scheduler import Thread
 from engine.workloads.life import BASE, SCAN_SLEEP, pause, ranges, start
 
 if TYPE_CHECKING:
-    from engine.machine import Machine, Process
+    from engine.machine import Machine
+    from engine.task import Process
 
 _MAX_PTES_NONE = 128
 """... and not to make memory huge that is mostly holes."""

@@ -25,7 +25,8 @@ from engine.scheduler import Thread
 from engine.workloads.life import BASE, SCAN_SLEEP, pages, pause, ranges, start
 
 if TYPE_CHECKING:
-    from engine.machine import Machine, Process
+    from engine.machine import Machine
+    from engine.task import Process
 
 _POOL = 32
 _SWAP_PAGES = 1 << 16

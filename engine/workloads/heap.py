@@ -24,7 +24,8 @@ from engine.scheduler import Thread
 from engine.workloads.life import BASE, SCAN_SLEEP, pages, pause, ranges, start
 
 if TYPE_CHECKING:
-    from engine.machine import Machine, Process
+    from engine.machine import Machine
+    from engine.task import Process
 
 _REGIONS = 12
 _RESERVED = 20

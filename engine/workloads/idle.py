@@ -14,5 +14,5 @@ _SMALL = 0x21000
 
 
 def begin(machine: Machine) -> None:
-    for comm in ("init", "sshd", "bash"):
-        mmap(machine.spawn(comm).mm, _HEAP, _SMALL)
+    for comm, pid in (("init", 1), ("sshd", None), ("bash", None)):
+        mmap(machine.spawn(comm, pid=pid).mm, _HEAP, _SMALL)

@@ -10,7 +10,8 @@ from engine.program import start_program
 from engine.scheduler import Sleep, Thread
 
 if TYPE_CHECKING:
-    from engine.machine import Machine, Process
+    from engine.machine import Machine
+    from engine.task import Process
 
 BASE = 0x7F0000000000
 """Where a process has the memory that its story is about."""

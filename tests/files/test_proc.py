@@ -16,11 +16,11 @@ from engine import Machine
 from engine.fault import touch
 from engine.filemap import AddressSpace, FileKind
 from engine.folio import HPAGE_PMD_SIZE, PAGE_SIZE
-from engine.machine import Process
 from engine.madvise import madvise
 from engine.mmap import mmap, munmap
 from engine.program import start_program
 from engine.scene.stage import Stage
+from engine.task import Process
 from engine.versions import VERSIONS
 from tracefs_fuse.files.node import Directory, File, OpenFile, Request
 from tracefs_fuse.files.proc import proc_tree
@@ -285,7 +285,8 @@ def test_pagemap_takes_whole_entries(size: int, offset: int, status: int | str) 
 
 # -- processes come and go ---------------------------------------------------------------------
 
-NAMES = ["status", "comm", "statm", "maps", "smaps", "smaps_rollup", "pagemap"]
+NAMES = ["status", "stat", "comm", "cmdline", "statm", "cgroup"]
+NAMES += ["maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"]
 
 
 def answer(opened: OpenFile, size: int, offset: int) -> int | str:
@@ -312,7 +313,7 @@ def test_a_process_ends_while_its_file_is_open(name: str) -> None:
     rest = answer(begun, 4096, 4)
     assert isinstance(rest, int)
     assert rest
-    after = "ESRCH" if name in ("maps", "smaps") else 0
+    after = "ESRCH" if name in ("maps", "smaps", "numa_maps") else 0
     assert answer(begun, 4096, 4 + rest) == after
     assert answer(done, 4096, 1 << 20) == 0
     with pytest.raises(OSError, match="No such process" if name == "comm" else "Invalid"):
@@ -324,10 +325,11 @@ def test_folders_of_processes() -> None:
     tree = proc_tree(machine)
     parent = machine.spawn("a name of more than fifteen letters")
     child = machine.fork(parent)
-    pids = sorted(machine.processes)
-    names = ["kallsyms", "mounts", "sys", "vmstat"]
+    pids = sorted([*machine.processes, *machine.kthreads])
+    names = ["cpuinfo", "kallsyms", "loadavg", "mounts", "self", "stat", "sys", "thread-self"]
+    names += ["uptime", "vmstat"]
     assert list(tree.children()) == [*names, *map(str, pids)]
-    assert tree.lookup(f"0{parent.pid}") is tree.lookup("41") is None
+    assert tree.lookup(f"0{parent.pid}") is tree.lookup("42") is None
     folder = tree.lookup(str(parent.pid))
     assert isinstance(folder, Directory)
     assert folder is tree.lookup(str(parent.pid)) is tree.children()[str(parent.pid)]
@@ -335,7 +337,9 @@ def test_folders_of_processes() -> None:
     assert {name: oct(node.mode) for name, node in folder.children().items()} == {
         **dict.fromkeys(NAMES, "0o444"),
         "comm": "0o644",
+        "exe": "0o777",
         "pagemap": "0o400",
+        "task": "0o555",
     }
     assert read(machine, parent, "comm") == "a name of more \n"
     assert f"\nPPid:\t{parent.pid}\n" in read(machine, child, "status")

@@ -127,6 +127,10 @@ class Directory(Node):
     def lookup(self, name: str) -> Node | None:
         return self._entries.get(name)
 
+    def find(self, name: str, request: Request) -> Node | None:
+        """What a caller finds; only some folders show each its own."""
+        return self.lookup(name)
+
     def children(self) -> dict[str, Node]:
         """All entries, in the order of a listing."""
         return dict(self._entries)
@@ -146,7 +150,12 @@ class Symlink(Node):
     mode = 0o777
 
     def __init__(self, target: str) -> None:
-        self.target = target
+        self._target = target
+        self.size = len(target)
+
+    def target(self, request: Request) -> str:
+        """The path that a caller is led to.  May refuse with OSError."""
+        return self._target
 
 
 class File(Node):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.filemap import FileKind
 from engine.folio import PAGE_SIZE
-from engine.machine import Process
+from engine.task import Process
 from engine.vma import Vma
 
 _NAME_COLUMN = 73

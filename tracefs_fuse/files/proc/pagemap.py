@@ -12,9 +12,9 @@ from array import array
 
 from engine import Machine
 from engine.folio import PAGE_SIZE, Folio
-from engine.machine import Process
 from engine.mm import MmStruct
 from engine.page_table import DIRTY, MARKER, PRESENT, UFFD_WP, ZERO, HugePmd, PageTable
+from engine.task import Process
 from engine.vma import Vma
 from tracefs_fuse.files.node import File, OpenFile, Request, Seeks
 from tracefs_fuse.files.proc.versions import ProcVersion, version_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine import Machine
-from engine.machine import Process
 from engine.smaps import Usage, pss_kb, usage_of
+from engine.task import Process
 from engine.thp import Purpose
 from engine.vma import Vma
 from tracefs_fuse.files.proc.maps import header_line, map_line

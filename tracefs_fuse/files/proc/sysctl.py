@@ -44,3 +44,10 @@ class SettingThatStaysOn(Setting):
         if not self.value:
             self.value = 1
             raise refuse(errno.EOPNOTSUPP)
+
+
+class SettingText(TextFile):
+    """A line that can't be changed: proc_dostring() of kernel/utsname_sysctl.c."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(0o444, lambda: f"{line}\n", at_once=True, splices=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from engine import Machine
-from engine.machine import Process
-from tracefs_fuse.files.node import Directory, Node, Seeks
+from engine.task import KernelThread, Process
+from tracefs_fuse.files.node import Directory, Node, Request, Seeks, Show
+from tracefs_fuse.files.proc.caller import SelfLink, caller_tree, tgid_of
 from tracefs_fuse.files.proc.filesystem import PROC, SYSCTL, ProcText
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
-from tracefs_fuse.files.proc.sysctl import Setting, SettingThatStaysOn
+from tracefs_fuse.files.proc.stat import cpuinfo_text, loadavg_text, stat_of, uptime_text
+from tracefs_fuse.files.proc.sysctl import Setting, SettingText, SettingThatStaysOn
 from tracefs_fuse.files.proc.versions import version_of
 from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.kallsyms import kallsyms_text
@@ -19,12 +21,14 @@ _KPTR_HIDDEN = 2
 
 def proc_tree(machine: Machine) -> Directory:
     """The folder of a machine."""
-    stays_enabled = version_of(machine).ftrace_stays_enabled
+    version = version_of(machine)
+    stays_enabled = version.ftrace_stays_enabled
     ftrace_enabled = SettingThatStaysOn(1) if stays_enabled else Setting(1)
     kptr_restrict = Setting(0, 0, _KPTR_HIDDEN)
     return ProcessesDirectory(
         machine,
         {
+            "cpuinfo": _text(lambda: cpuinfo_text(machine)),
             "kallsyms": ProcText(
                 0o444,
                 lambda: kallsyms_text(
@@ -32,19 +36,31 @@ def proc_tree(machine: Machine) -> Directory:
                 ),
                 seeks=Seeks.NOT_TO_END,
             ),
+            "loadavg": _text(lambda: loadavg_text(machine)),
             "mounts": MountsFile(),
+            "self": SelfLink(),
+            "stat": _text(stat_of(machine)),
             "sys": _SettingsFolder(
                 {
                     "kernel": _SettingsFolder(
-                        {"ftrace_enabled": ftrace_enabled, "kptr_restrict": kptr_restrict}
+                        {
+                            "ftrace_enabled": ftrace_enabled,
+                            "kptr_restrict": kptr_restrict,
+                            "osrelease": SettingText(version.release),
+                            "ostype": SettingText("Linux"),
+                        }
                     )
                 }
             ),
-            "vmstat": ProcText(
-                0o444, lambda: vmstat_text(machine), seeks=Seeks.NOT_TO_END, splices=True
-            ),
+            "thread-self": SelfLink(thread=True),
+            "uptime": _text(lambda: uptime_text(machine)),
+            "vmstat": _text(lambda: vmstat_text(machine)),
         },
     )
+
+
+def _text(show: Show) -> ProcText:
+    return ProcText(0o444, show, seeks=Seeks.NOT_TO_END, splices=True)
 
 
 class _SettingsFolder(Directory):
@@ -68,22 +84,34 @@ class ProcessesDirectory(Directory):
     def __init__(self, machine: Machine, entries: dict[str, Node]) -> None:
         super().__init__(entries, mode=0o555)
         self._machine = machine
-        self._trees: dict[Process, Directory] = {}
+        self._trees: dict[Process | KernelThread, Directory] = {}
 
     def lookup(self, name: str) -> Node | None:
-        process = self._machine.processes.get(int(name)) if name.isdecimal() else None
+        process = self._process(int(name)) if name.isdecimal() else None
         if process is None or name != str(process.pid):
             return super().lookup(name)
         return self._tree(process)
 
-    def children(self) -> dict[str, Node]:
-        processes = sorted(self._machine.processes.items())
-        return {**super().children(), **{str(pid): self._tree(p) for pid, p in processes}}
+    def find(self, name: str, request: Request) -> Node | None:
+        """Beyond the lab's processes, callers find themselves."""
+        found = self.lookup(name)
+        if found is None and name.isdecimal() and name == str(tgid_of(request.pid)):
+            return caller_tree(int(name))
+        return found
 
-    def _tree(self, process: Process) -> Directory:
+    def children(self) -> dict[str, Node]:
+        processes: dict[int, Process | KernelThread] = {**self._machine.processes}
+        processes |= self._machine.kthreads
+        trees = {str(pid): self._tree(process) for pid, process in sorted(processes.items())}
+        return {**super().children(), **trees}
+
+    def _process(self, pid: int) -> Process | KernelThread | None:
+        return self._machine.kthreads.get(pid) or self._machine.processes.get(pid)
+
+    def _tree(self, process: Process | KernelThread) -> Directory:
         """Stays the same as long as the process lives."""
         tree = self._trees.get(process)
         if tree is None:
-            self._trees = {p: tree for p, tree in self._trees.items() if p.mm.users}
+            self._trees = {p: tree for p, tree in self._trees.items() if p.is_alive}
             tree = self._trees[process] = process_tree(self._machine, process)
         return tree

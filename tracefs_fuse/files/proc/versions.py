@@ -44,6 +44,12 @@ class ProcVersion:
     marker_type: int
     """Type of swap entries that are markers."""
 
+    release: str
+    """The number of the release, as uname(2) tells it."""
+
+    opens_without_memory: bool = False
+    """pagemap and smaps_rollup of kernel threads can be opened."""
+
     ftrace_stays_enabled: bool = False
     """ftrace_enabled can't be made 0."""
 
@@ -60,6 +66,7 @@ _V6_12 = ProcVersion(
     pagemap_tells_first=False,
     zero_is_file=True,
     marker_type=0x1F,
+    release="6.12.117",
 )
 _V6_1 = replace(
     _V6_12,
@@ -68,8 +75,16 @@ _V6_1 = replace(
     status_kthread=False,
     most_signals=7871,
     marker_type=0x1E,
+    release="6.1.192",
+    opens_without_memory=True,
 )
-_V6_18 = replace(_V6_12, most_signals=7841, pagemap_guards=True, pagemap_tells_first=True)
+_V6_18 = replace(
+    _V6_12,
+    most_signals=7841,
+    pagemap_guards=True,
+    pagemap_tells_first=True,
+    release="6.18.15",
+)
 _V7_3 = replace(
     _V6_18,
     smaps_guards=True,
@@ -77,6 +92,7 @@ _V7_3 = replace(
     node_bits=None,
     most_signals=7833,
     zero_is_file=False,
+    release="7.3.4",
     ftrace_stays_enabled=True,
 )
 _VERSIONS = {"6.1": _V6_1, "6.12": _V6_12, "6.18": _V6_18, "7.3": _V7_3}
