@@ -325,7 +325,7 @@ def test_folders_of_processes() -> None:
     parent = machine.spawn("a name of more than fifteen letters")
     child = machine.fork(parent)
     pids = sorted(machine.processes)
-    names = ["kallsyms", "mounts", "sys", "vmstat"]
+    names = ["buddyinfo", "kallsyms", "meminfo", "mounts", "sys", "vmstat"]
     assert list(tree.children()) == [*names, *map(str, pids)]
     assert tree.lookup(f"0{parent.pid}") is tree.lookup("41") is None
     folder = tree.lookup(str(parent.pid))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from engine import Machine
 from engine.machine import Process
 from tracefs_fuse.files.node import Directory, Node, Seeks
+from tracefs_fuse.files.proc.buddyinfo import buddyinfo_text
 from tracefs_fuse.files.proc.filesystem import PROC, SYSCTL, ProcText
+from tracefs_fuse.files.proc.meminfo import meminfo_text
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.sysctl import Setting, SettingThatStaysOn
@@ -25,12 +27,18 @@ def proc_tree(machine: Machine) -> Directory:
     return ProcessesDirectory(
         machine,
         {
+            "buddyinfo": ProcText(
+                0o444, lambda: buddyinfo_text(machine), seeks=Seeks.NOT_TO_END, splices=True
+            ),
             "kallsyms": ProcText(
                 0o444,
                 lambda: kallsyms_text(
                     machine.kernel.version.name, hidden=kptr_restrict.value == _KPTR_HIDDEN
                 ),
                 seeks=Seeks.NOT_TO_END,
+            ),
+            "meminfo": ProcText(
+                0o444, lambda: meminfo_text(machine), seeks=Seeks.NOT_TO_END, splices=True
             ),
             "mounts": MountsFile(),
             "sys": _SettingsFolder(
