@@ -9,10 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, Folio
+from engine.free_area import (
+    MAX_PAGE_ORDER,
+    break_blocks,
+    largest_blocks,
+    pages_in,
+    take_pages,
+)
 
 _FIRST_PFN = 0x100000
 _NODE_SHIFT = 30
 """Page numbers of a node: 1 << 30 of them."""
+
+NODE_PAGES = 5 << 18
+"""Pages of a node, all in its zone Normal: five GiB."""
 
 LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
 
@@ -55,7 +65,7 @@ class _Node:
     """
 
     def __init__(self, number: int) -> None:
-        self._next = (number << _NODE_SHIFT) + _FIRST_PFN
+        self._first = self._next = (number << _NODE_SHIFT) + _FIRST_PFN
         self._free: list[dict[int, None]] = [{} for _ in range(HPAGE_PMD_ORDER + 1)]
         """By order, the first pages of blocks, the one to be taken next at the end."""
 
@@ -81,6 +91,17 @@ class _Node:
             order += 1
         self._free[order][pfn] = None
 
+    def free_area(self) -> list[int]:
+        """The free blocks of each order, but for those that page tables have as frames."""
+        free = largest_blocks(max(0, NODE_PAGES - (self._next - self._first)))
+        huge = self._free[HPAGE_PMD_ORDER]
+        pairs = sum(not pfn & HPAGE_PMD_NR and pfn | HPAGE_PMD_NR in huge for pfn in huge)
+        for order, blocks in enumerate(self._free):
+            free[order] += len(blocks)
+        free[HPAGE_PMD_ORDER] -= 2 * pairs
+        free[MAX_PAGE_ORDER] += pairs
+        return free
+
 
 class PhysicalMemory:
     """All nodes."""
@@ -95,6 +116,9 @@ class PhysicalMemory:
         self.swap = 0
         """Free pages of swap space."""
 
+        self.swap_total = 0
+        """All pages of swap space."""
+
         self.reclaims_locally = False
         """vm.zone_reclaim_mode: memory is not collapsed across far nodes."""
 
@@ -105,6 +129,10 @@ class PhysicalMemory:
         self.distances = [
             [LOCAL_DISTANCE if a == b else distance for b in range(nodes)] for a in range(nodes)
         ]
+
+    def swap_on(self, pages: int) -> None:
+        """swapon(2): have so many pages of swap space, all free."""
+        self.swap = self.swap_total = pages
 
     @property
     def nodes(self) -> int:
@@ -161,3 +189,19 @@ class PhysicalMemory:
         node.give(folio.pfn, folio.order)
         if self.fragmentation is not None and folio.order >= self.fragmentation.order:
             self.fragmentation.ready += 1
+
+    def free_area(self, node: int, frames: list[int], own: int) -> list[int]:
+        """The free blocks of a node's zone Normal, by order.
+
+        frames: those in the frames of page tables.
+        own: pages that the kernel has for itself.
+        """
+        taken = self._nodes[node]
+        free = [a + b for a, b in zip(taken.free_area(), frames, strict=True)]
+        allowed = NODE_PAGES - taken.used - own
+        if self.limit is not None:
+            allowed = min(allowed, self.limit - taken.used)
+        take_pages(free, pages_in(free) - allowed)
+        if self.fragmentation is not None:
+            break_blocks(free, self.fragmentation.order, self.fragmentation.ready)
+        return free

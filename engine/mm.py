@@ -314,15 +314,17 @@ class MmStruct:
         self.put_pmd(base, HugePmd(folio, state))
         if not folio.is_zero:
             folio.note_mapping(self.address, None, 1)
-            self.kernel.count(_mapped_counter(folio))
+            if folio.entire_mapcount == 1:
+                self.kernel.count(_mapped_counter(folio))
 
     def unmap_huge(self, base: int) -> None:
         """Clear the entry that maps a huge page."""
         pmd = self.pmds.pop(base)
         assert isinstance(pmd, HugePmd)
         if not pmd.folio.is_zero:
-            self.kernel.count(_mapped_counter(pmd.folio), -1)
             pmd.folio.note_mapping(self.address, None, -1)
+            if not pmd.folio.entire_mapcount:
+                self.kernel.count(_mapped_counter(pmd.folio), -1)
             self._unmapped(pmd.folio, None)
 
     def split_pmd(self, base: int) -> PageTable | None:
@@ -342,7 +344,8 @@ class MmStruct:
         for index in range(HPAGE_PMD_NR):
             self.map_folio(table, index, folio, pmd.state, index)
         folio.note_mapping(self.address, None, -1)
-        self.kernel.count(_mapped_counter(folio), -1)
+        if not folio.entire_mapcount:
+            self.kernel.count(_mapped_counter(folio), -1)
         return table
 
     def split_folio(self, table: PageTable, folio: Folio, *, was_whole: bool = False) -> bool:

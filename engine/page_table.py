@@ -53,6 +53,7 @@ def states_with(bits: int, value: int | None = None) -> list[int]:
 
 
 _IS_PLAIN = classes(dict.fromkeys(states_with(PRESENT | ZERO | OBJECT, PRESENT), 1), 0)
+_PLAIN_DIGIT = _IS_PLAIN.translate(bytes.maketrans(b"\0\1", b"01"))
 _HAS_OBJECT = classes(dict.fromkeys(states_with(OBJECT), 1), 0)
 _IS_SWAP = classes({SWAP: 1, SWAP | UFFD_WP: 1}, 0)
 _WRITE_PROTECTED = bytes(s & ~WRITE if s & PRESENT else s for s in range(256))
@@ -101,6 +102,10 @@ class PageTable:
     def plain(self, first: int, last: int) -> int:
         """How many entries of [first, last) map pages without a folio of their own."""
         return self.states[first:last].translate(_IS_PLAIN).count(1)
+
+    def plain_bitmap(self) -> int:
+        """A bit for each entry that maps a page without a folio of its own."""
+        return int(self.states[::-1].translate(_PLAIN_DIGIT), 2)
 
     def swapped(self, first: int, last: int) -> int:
         """How many entries of [first, last) are swap slots that nobody else refers to."""

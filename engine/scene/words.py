@@ -278,7 +278,7 @@ def _contend(stage: Stage, mm: MmStruct, mode: str) -> None:
 
 def _swap(stage: Stage, mm: MmStruct, on: str) -> None:
     if not stage.swap_is_on:
-        stage.kernel.memory.swap = _SWAP_PAGES
+        stage.kernel.memory.swap_on(_SWAP_PAGES)
         stage.swap_is_on = True
 
 

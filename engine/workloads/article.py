@@ -39,7 +39,7 @@ def begin(machine: Machine) -> None:
     knobs = machine.kernel.thp.khugepaged
     knobs.scan_sleep_millisecs = SCAN_SLEEP
     knobs.max_ptes_none = _MAX_PTES_NONE
-    machine.kernel.memory.swap = _SWAP_PAGES
+    machine.kernel.memory.swap_on(_SWAP_PAGES)
     for comm, life in (
         ("postgres", _database),
         ("java", _heap),

@@ -43,7 +43,7 @@ _STRETCH = 96
 def begin(machine: Machine) -> None:
     machine.thp.shmem_enabled = "advise"
     machine.thp.khugepaged.scan_sleep_millisecs = SCAN_SLEEP
-    machine.kernel.memory.swap = _SWAP_PAGES
+    machine.kernel.memory.swap_on(_SWAP_PAGES)
     start(machine, "postgres", _postmaster)
 
 

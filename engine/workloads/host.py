@@ -190,6 +190,7 @@ def _populate(mm: MmStruct, vma: Vma, states: bytes, mapping: _Mapping) -> None:
     if not any(states):
         return
     vma.anon_vma = AnonVma()
+    mm.kernel.memory.swap_total += states.count(SWAP)
     huge = mapping.sizes.get("AnonHugePages", 0) // 2048
     old = mapping.sizes.get("Referenced", 0) * 2 < mapping.sizes.get("Rss", 0)
     kept = ~((YOUNG if old else 0) | (0 if vma.writable else WRITE))

@@ -326,8 +326,8 @@ def test_folders_of_processes() -> None:
     parent = machine.spawn("a name of more than fifteen letters")
     child = machine.fork(parent)
     pids = sorted([*machine.processes, *machine.kthreads])
-    names = ["cpuinfo", "kallsyms", "loadavg", "mounts", "self", "stat", "sys", "thread-self"]
-    names += ["uptime", "vmstat"]
+    names = ["buddyinfo", "cpuinfo", "kallsyms", "loadavg", "meminfo", "mounts", "self", "stat"]
+    names += ["sys", "thread-self", "uptime", "vmstat"]
     assert list(tree.children()) == [*names, *map(str, pids)]
     assert tree.lookup(f"0{parent.pid}") is tree.lookup("42") is None
     folder = tree.lookup(str(parent.pid))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from engine import Machine
 from engine.task import KernelThread, Process
 from tracefs_fuse.files.node import Directory, Node, Request, Seeks, Show
+from tracefs_fuse.files.proc.buddyinfo import buddyinfo_text
 from tracefs_fuse.files.proc.caller import SelfLink, caller_tree, tgid_of
 from tracefs_fuse.files.proc.filesystem import PROC, SYSCTL, ProcText
+from tracefs_fuse.files.proc.meminfo import meminfo_text
 from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.stat import cpuinfo_text, loadavg_text, stat_of, uptime_text
@@ -28,6 +30,9 @@ def proc_tree(machine: Machine) -> Directory:
     return ProcessesDirectory(
         machine,
         {
+            "buddyinfo": ProcText(
+                0o444, lambda: buddyinfo_text(machine), seeks=Seeks.NOT_TO_END, splices=True
+            ),
             "cpuinfo": _text(lambda: cpuinfo_text(machine)),
             "kallsyms": ProcText(
                 0o444,
@@ -37,6 +42,9 @@ def proc_tree(machine: Machine) -> Directory:
                 seeks=Seeks.NOT_TO_END,
             ),
             "loadavg": _text(lambda: loadavg_text(machine)),
+            "meminfo": ProcText(
+                0o444, lambda: meminfo_text(machine), seeks=Seeks.NOT_TO_END, splices=True
+            ),
             "mounts": MountsFile(),
             "self": SelfLink(),
             "stat": _text(stat_of(machine)),

@@ -8,6 +8,32 @@ from engine import Machine
 
 
 @dataclass(frozen=True)
+class Ram:
+    """The memory of a machine of eight GiB and four CPUs on which nothing runs; sizes in kB."""
+
+    total: int
+    unavailable: int
+    """By how much MemAvailable is less than MemFree."""
+
+    normal_free: int
+    """Free pages of the zone Normal."""
+
+    dma32: tuple[int, ...]
+    """Free blocks of the zone DMA32 by order."""
+
+    reclaimable_slab: int
+    unreclaimable_slab: int
+    kernel_stack: int
+    vmalloc: int
+    percpu: int
+    direct_map: tuple[int, int, int]
+    """What is mapped by pages of 4 KiB, 2 MiB and 1 GiB."""
+
+
+_DMA32 = (0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 746)
+
+
+@dataclass(frozen=True)
 class ProcVersion:
     """Named switches for one kernel version."""
 
@@ -30,7 +56,7 @@ class ProcVersion:
     """Digits of Mems_allowed: for so many nodes; None for those that there are."""
 
     most_signals: int
-    """Signals that may wait for a user: a matter of the size of memory, here of 2 GiB."""
+    """Signals that may wait for a user: a matter of the size of memory, here of 8 GiB."""
 
     pagemap_guards: bool
     """pagemap tells guard regions."""
@@ -44,6 +70,15 @@ class ProcVersion:
     marker_type: int
     """Type of swap entries that are markers."""
 
+    ram: Ram
+    """The memory of the machine."""
+
+    faulted_is_active: bool
+    """Pages begin as active when a fault brings them (lru_gen_add_folio())."""
+
+    meminfo_lacks: frozenset[str]
+    """Lines of meminfo that later versions, or their configurations, have."""
+
     release: str
     """The number of the release, as uname(2) tells it."""
 
@@ -54,6 +89,7 @@ class ProcVersion:
     """ftrace_enabled can't be made 0."""
 
 
+_LACKING_6_18 = frozenset({"Zswap", "Zswapped", "CmaTotal", "CmaFree", "GPUActive", "GPUReclaim"})
 _V6_12 = ProcVersion(
     smaps_ksm=True,
     smaps_padded_flag=True,
@@ -61,38 +97,92 @@ _V6_12 = ProcVersion(
     time_is_ordinary=False,
     status_kthread=True,
     node_bits=1024,
-    most_signals=7853,
+    most_signals=31746,
     pagemap_guards=False,
     pagemap_tells_first=False,
     zero_is_file=True,
     marker_type=0x1F,
     release="6.12.117",
+    ram=Ram(
+        total=8138656,
+        unavailable=135860,
+        normal_free=1252580,
+        dma32=_DMA32,
+        reclaimable_slab=816,
+        unreclaimable_slab=8820,
+        kernel_stack=1312,
+        vmalloc=4560,
+        percpu=1104,
+        direct_map=(26496, 5216256, 5242880),
+    ),
+    faulted_is_active=True,
+    meminfo_lacks=_LACKING_6_18 | {"Balloon"},
 )
 _V6_1 = replace(
     _V6_12,
     smaps_ksm=False,
     smaps_padded_flag=False,
     status_kthread=False,
-    most_signals=7871,
+    most_signals=31765,
     marker_type=0x1E,
     release="6.1.192",
     opens_without_memory=True,
+    ram=Ram(
+        total=8144184,
+        unavailable=131796,
+        normal_free=1253971,
+        dma32=(1, 0, 1, 0, 1, 1, 0, 0, 1, 1, 746),
+        reclaimable_slab=8972,
+        unreclaimable_slab=7736,
+        kernel_stack=1120,
+        vmalloc=4348,
+        percpu=1024,
+        direct_map=(28544, 5214208, 5242880),
+    ),
+    faulted_is_active=False,
+    meminfo_lacks=_V6_12.meminfo_lacks | {"HardwareCorrupted", "Unaccepted"},
 )
 _V6_18 = replace(
     _V6_12,
-    most_signals=7841,
+    most_signals=31735,
     pagemap_guards=True,
     pagemap_tells_first=True,
     release="6.18.15",
+    ram=Ram(
+        total=8136852,
+        unavailable=136040,
+        normal_free=1262424,
+        dma32=(5, 2, 4, 2, 2, 4, 3, 4, 5, 3, 733),
+        reclaimable_slab=808,
+        unreclaimable_slab=9144,
+        kernel_stack=1328,
+        vmalloc=4560,
+        percpu=1040,
+        direct_map=(24448, 3121152, 7340032),
+    ),
+    meminfo_lacks=_LACKING_6_18,
 )
 _V7_3 = replace(
     _V6_18,
     smaps_guards=True,
     time_is_ordinary=True,
     node_bits=None,
-    most_signals=7833,
+    most_signals=31727,
     zero_is_file=False,
     release="7.3.4",
+    ram=Ram(
+        total=8132888,
+        unavailable=135756,
+        normal_free=1250940,
+        dma32=_DMA32,
+        reclaimable_slab=1028,
+        unreclaimable_slab=10004,
+        kernel_stack=1392,
+        vmalloc=4664,
+        percpu=1056,
+        direct_map=(20352, 4173824, 6291456),
+    ),
+    meminfo_lacks=frozenset(),
     ftrace_stays_enabled=True,
 )
 _VERSIONS = {"6.1": _V6_1, "6.12": _V6_12, "6.18": _V6_18, "7.3": _V7_3}
