@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tracefs_fuse.files.node import Directory, OpenFile, Request, Symlink, TextFile
+from tracefs_fuse.files.node import Directory, Listed, OpenFile, Request, Symlink, TextFile
 
 REQUEST = Request(1)
 
@@ -35,10 +35,33 @@ def test_text_is_made_once_an_open() -> None:
     file = TextFile(0o440, counter.show)
     first, second = file.open(REQUEST, os.O_RDONLY), file.open(REQUEST, os.O_RDONLY)
     assert counter.shown == 0
-    assert [read(first, 3, offset) for offset in (0, 3, 6, 9)] == [b"sho", b"wn ", b"1\n", b""]
+    assert [read(first, 3, offset) for offset in (0, 3, 6, 8)] == [b"sho", b"wn ", b"1\n", b""]
     assert read(second, 100, 0) == b"shown 2\n"
-    assert read(first, 100, 6) == b"1\n"
-    assert read(first, 100, 0) == b"shown 3\n"
+    assert counter.shown == 2
+
+
+def test_text_is_made_again_for_a_read_at_another_place() -> None:
+    counter = Counter()
+    opened = TextFile(0o440, counter.show).open(REQUEST, os.O_RDONLY)
+    assert read(opened, 100, 0) == b"shown 1\n"
+    assert read(opened, 100, 6) == b"2\n"
+    assert read(opened, 100, 0) == b"shown 3\n"
+
+
+@pytest.mark.parametrize("place", [8, 100])
+def test_a_list_goes_on_with_records_that_come_behind_its_end(place: int) -> None:
+    """As seq_list_start() has it: records have numbers, and none is shown twice."""
+    records = ["one\n", "two\n"]
+    opened = TextFile(0o440, lambda: Listed(lambda: list(records))).open(REQUEST, os.O_RDONLY)
+    assert read(opened, 100, 0) == b"one\ntwo\n"
+    assert read(opened, 100, place) == b""
+    records.append("three\n")
+    assert read(opened, 2, place) == b"th"
+    assert read(opened, 100, place + 2) == b"ree\n"
+    records.insert(0, "zero\n")
+    assert read(opened, 100, place + 6) == b"three\n"
+    records.clear()
+    assert read(opened, 100, place + 12) == b""
 
 
 def test_pieces_are_made_as_they_are_read() -> None:
@@ -56,7 +79,7 @@ def test_pieces_are_made_as_they_are_read() -> None:
     assert read(opened, 1000, 400) == b""
 
 
-def test_pieces_that_were_read_are_made_anew_for_a_read_in_front() -> None:
+def test_pieces_are_made_again_for_a_read_at_another_place() -> None:
     made: list[int] = []
 
     def show() -> Iterator[str]:
@@ -68,9 +91,11 @@ def test_pieces_that_were_read_are_made_anew_for_a_read_in_front() -> None:
     assert read(opened, 8, 80) == b"020\n021\n"
     assert read(opened, 8, 80) == b"020\n021\n"
     assert read(opened, 8, 84) == b"021\n022\n"
-    assert made == list(range(23))
+    assert made == [*range(22), *range(22), *range(23)]
+    made.clear()
     assert read(opened, 8, 40) == b"010\n011\n"
-    assert made == [*range(23), *range(12)]
+    assert read(opened, 8, 48) == b"012\n013\n"
+    assert made == [*range(14)]
     assert read(opened, 8, 1000) == b""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conformance.replay import Client
 from tests.conformance.test_recorded import client_for
+from tracefs_fuse.files.node import OpenFile
 from tracefs_fuse.tracing.versions import VERSIONS
 
 ENABLE = "events/huge_memory/enable"
@@ -61,3 +62,78 @@ def test_snapshots(client: Client) -> None:
         assert status(client, "snapshot", "1") == "OK"
         assert status(client, "snapshot", "1") == "OK"
         assert status(client, "buffer_size_kb", "1500") in ("EBUSY", "ENOMEM")
+
+
+def events(file: OpenFile, client: Client, place: int) -> tuple[int, list[str]]:
+    """Where a file ends that is read on from a place, and what the lines in between say."""
+    data = b""
+    while chunk := file.read(client.request, 4096, place, False):
+        data, place = data + chunk, place + len(chunk)
+    lines = data.decode("latin-1").splitlines()
+    return place, [line.rpartition("mark_write: ")[2] for line in lines if line[:1] != "#"]
+
+
+def played(client: Client, path: str, steps: str) -> list[list[str]]:
+    """The lines that each ``-`` reads: > clears, 1 takes a snapshot, others are markers.
+
+    The file is opened by the first ``-``.
+    """
+    client.write("buffer_size_kb", "100\n", "plain")
+    file, place, shown = None, 0, []
+    folder = path.rpartition("per_cpu")[0].rpartition("/")[0]
+    for step in steps.split():
+        if step == "-":
+            file = file or client.file(path).open(client.request, os.O_RDONLY)
+            place, lines = events(file, client, place)
+            shown.append(lines)
+        elif step == ">":
+            client.write(f"{folder}/trace".lstrip("/"), "", "trunc")
+        elif step == "1":
+            client.write(f"{folder}/snapshot".lstrip("/"), "1\n", "plain")
+        else:
+            client.write(f"{folder}/trace_marker".lstrip("/"), f"{step}\n", "plain")
+    assert file
+    file.release()
+    return shown
+
+
+LOST = "CPU:0 [LOST EVENTS]"
+
+
+@pytest.mark.parametrize("path", ["trace", "per_cpu/cpu0/trace"])
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        ("- a - - b c -", [[], ["a"], [], ["b", "c"]]),
+        ("a - > - b - c -", [["a"], [], [], [LOST, "b", "c"]]),
+        ("a b - > c - d - e -", [["a", "b"], [], [], [LOST, "c", "d", "e"]]),
+        ("a - > b c d - e -", [["a"], [LOST, "b", "c", "d"], ["e"]]),
+        ("a - 1 - b - 1 - c -", [["a"], [], [], [], ["c"]]),
+        ("a 1 - b 1 - c - 1 -", [[], ["b"], [], []]),
+    ],
+)
+def test_a_file_is_read_on_behind_its_end(
+    client: Client, path: str, steps: str, shown: list[list[str]]
+) -> None:
+    assert played(client, path, steps) == shown
+
+
+def test_a_snapshot_that_is_taken_while_it_is_open(client: Client) -> None:
+    """The file keeps the ring that it was opened with."""
+    for text in ("one", "two"):
+        assert status(client, "trace_marker", text) == "OK"
+        if text == "one":
+            assert status(client, "snapshot", "1") == "OK"
+    assert played(client, "snapshot", "- 1 - three - 1 -") == [["one"], [], ["three"], []]
+
+
+def test_a_freed_snapshot_can_be_allocated_while_its_events_are_shown(client: Client) -> None:
+    for value in "1", "1":
+        assert status(client, "snapshot", value) == "OK"
+    with opened(client, "snapshot"):
+        assert [status(client, "snapshot", value) for value in "1120101"] == ["OK"] * 7
+    with opened(client, "snapshot"):
+        assert status(client, "snapshot", "0") == "OK"
+        assert status(client, "buffer_size_kb", "200") == "OK"
+        assert status(client, "snapshot", "1") == "EBUSY"
+    assert status(client, "snapshot", "1") == "OK"

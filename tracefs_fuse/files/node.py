@@ -10,7 +10,7 @@ import enum
 import errno
 import os
 import select
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -256,11 +256,38 @@ class TextFile(File):
         return OpenText(self, flags)
 
 
+class Listed(Iterator[str]):
+    """The records of a list, by their numbers; behind the last one the list is looked at again.
+
+    Modelled after seq_list_start() and seq_list_next() (fs/seq_file.c).
+    """
+
+    def __init__(self, records: Callable[[], Sequence[str]]) -> None:
+        """records: makes the list as it is at the moment."""
+        self._make = records
+        self._records: Sequence[str] = ()
+        self._number = 0
+
+    def __next__(self) -> str:
+        if self._number >= len(self._records):
+            self._records = self._make()
+        if self._number >= len(self._records):
+            raise StopIteration
+        self._number += 1
+        return self._records[self._number - 1]
+
+
+def lines_of(show: Callable[[], str]) -> Show:
+    """The lines of a text as a list of records."""
+    return lambda: Listed(lambda: [f"{line}\n" for line in show().split("\n")[:-1]])
+
+
 class OpenText(OpenFile):
     """An open :class:`TextFile`.
 
-    Text that comes in pieces may go on while it is read, so what was read of it is not kept: for a
-    read further in front it is made anew.
+    A read that goes on behind the one before continues with the same text.  Pieces are asked for
+    again even behind their end, and may have more then.  A read at any other place makes the text
+    again and skips what is in front of the place: seq_read_iter() and traverse() (fs/seq_file.c).
     """
 
     def __init__(self, file: TextFile, flags: int = os.O_RDONLY) -> None:
@@ -273,40 +300,42 @@ class OpenText(OpenFile):
         """Text to come; None before the first read."""
 
         self._text = bytearray()
-        self._start = 0
-        """Where in the file the text begins that is kept."""
+        """Text that was made and not yet read."""
 
-    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        self._position = 0
+        """Where the read before has ended: where the text begins."""
+
+    def show(self) -> str | Iterator[str]:
+        """Make the text."""
         if self._file.show is None:
             raise refuse(errno.EINVAL)
+        return self._file.show()
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         if offset and self._file.at_once:
             return b""
-        if self._pieces is None or offset == 0 or offset < self._start:
-            self._pieces = self._made_anew(self._file.show())
-        while self._start + len(self._text) < offset + size:
+        if self._pieces is None or offset == 0 or offset != self._position:
+            self._begin(offset)
+        assert self._pieces is not None
+        while len(self._text) < size:
             piece = next(self._pieces, None)
             if piece is None:
                 break
             self._text += piece.encode("latin-1")
-            self._forget(offset)
-        at = offset - self._start
-        return bytes(self._text[at : at + size])
+        data = bytes(self._text[:size])
+        del self._text[:size]
+        self._position += len(data)
+        return data
 
-    def _made_anew(self, shown: str | Iterator[str]) -> Iterator[str]:
-        """Begin with other text; returns the pieces to come."""
-        self._start = 0
-        if isinstance(shown, str):
-            self._text = bytearray(shown, "latin-1")
-            return iter(())
+    def _begin(self, offset: int) -> None:
+        """Make the text again, and go to a place in it, or behind its end."""
+        shown = self.show()
+        self._pieces = pieces = iter([shown]) if isinstance(shown, str) else shown
         self._text.clear()
-        return shown
-
-    def _forget(self, offset: int) -> None:
-        """Let go of what comes before an offset."""
-        gone = min(offset - self._start, len(self._text))
-        if gone:
-            del self._text[:gone]
-            self._start += gone
+        self._position = offset
+        while offset and (piece := next(pieces, None)) is not None:
+            self._text += piece[offset:].encode("latin-1")
+            offset = max(0, offset - len(piece))
 
     def write(self, request: Request, data: bytes, offset: int) -> int:
         if self._file.store is None:

@@ -38,6 +38,6 @@ class ErrorLog:
     def clear(self) -> None:
         self._entries.clear()
 
-    def text(self) -> str:
-        """What a read of error_log shows, oldest entry first."""
-        return "".join(self._entries)
+    def entries(self) -> list[str]:
+        """The text of each entry, oldest first."""
+        return list(self._entries)

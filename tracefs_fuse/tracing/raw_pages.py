@@ -23,17 +23,16 @@ class RawPages:
         self._rest = self._spliced_rest = b""
         """What was not yet handed over of the pages that were taken last."""
 
-    def ring(self) -> CpuBuffer | None:
-        """Where the events are now; None while there is no snapshot buffer."""
+    def ring(self) -> CpuBuffer:
+        """Where the events are now."""
         array = self._array
         buffer = array.snapshot_buffer if self._snapshot else array.buffer
-        return buffer.cpus[self._cpu] if buffer is not None else None
+        return buffer.cpus[self._cpu]
 
     @property
     def is_empty(self) -> bool:
         """No events are left; those of a page that was taken don't count."""
-        ring = self.ring()
-        return ring is None or not ring.entries
+        return not self.ring().entries
 
     def read(self, count: int) -> bytes:
         """At most ``count`` bytes of a page; none when no events are there, or none so small."""
@@ -45,11 +44,9 @@ class RawPages:
     def splice(self, count: int) -> bytes:
         """At most ``count`` bytes of pages that were filled; none when there are no such."""
         if not self._spliced_rest:
-            ring = self.ring()
-            self._spliced_rest = self._page(ring.page_size if ring else 0, full=True)
+            self._spliced_rest = self._page(self.ring().page_size, full=True)
         data, self._spliced_rest = self._spliced_rest[:count], self._spliced_rest[count:]
         return data
 
     def _page(self, count: int, *, full: bool) -> bytes:
-        ring = self.ring()
-        return ring.read_page(count, full=full) or b"" if ring is not None else b""
+        return self.ring().read_page(count, full=full) or b""

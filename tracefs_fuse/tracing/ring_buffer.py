@@ -84,7 +84,10 @@ class CpuBuffer:
     """Of the page that is written."""
 
     changes: int = 0
-    """How often events were read, or the buffer was emptied."""
+    """How often events were read, or a buffer of which some were read was emptied."""
+
+    resets: int = 0
+    """How often the buffer was emptied."""
 
     lookers: int = 0
     """Open files that show events without taking them: the buffer keeps its size."""
@@ -234,6 +237,11 @@ class CpuBuffer:
             return self._ring[0] if self._ring else None
         return page.next
 
+    @property
+    def tail_bytes(self) -> int:
+        """Bytes of events on the page that is written."""
+        return self._tail.commit if self._tail is not None else 0
+
     def peek(self) -> Entry | None:
         """The oldest unread event, or None."""
         found = self._next_unread()
@@ -333,7 +341,8 @@ class CpuBuffer:
 
     def reset(self) -> None:
         """Drop everything, counters too."""
-        self.changes += 1
+        self.resets += 1
+        self.changes += self.read_events > 0
         self._ring.clear()
         self._reader = self._tail = None
         self.overrun = self.dropped = self.read_events = 0
@@ -370,8 +379,9 @@ class CpuBuffer:
 class BufferIterator:
     """struct ring_buffer_iter: goes through events that stay, and on to those that come later.
 
-    It begins anew with the oldest event when somebody reads the buffer, or when the page that it
-    is on is overwritten.
+    It starts again with the oldest event when events are read from the buffer, or when the page
+    that it is on is overwritten.  It does not notice that the buffer is emptied: it stays at its
+    place in the page until events fill the page beyond it, and starts again then.
     """
 
     def __init__(self, ring: CpuBuffer) -> None:
@@ -380,9 +390,13 @@ class BufferIterator:
 
     def _start(self) -> None:
         self._at = self._ring.oldest()
-        self._changes = self._ring.changes
+        self._changes, self._resets = self._ring.changes, self._ring.resets
         self._dropped = self._at.page.dropped if self._at is not None else 0
         self._found: Entry | None = None
+
+    @property
+    def cpu(self) -> int:
+        return self._ring.cpu
 
     def __iter__(self) -> BufferIterator:
         return self
@@ -398,6 +412,11 @@ class BufferIterator:
         """The event to come; None as long as there is none."""
         ring, lost = self._ring, 0
         if self._at is None or self._changes != ring.changes:
+            self._start()
+        elif self._resets != ring.resets:
+            if self._at.offset >= ring.tail_bytes:
+                return None
+            lost = -1 if self._at.offset else 0
             self._start()
         elif self._dropped != self._at.page.dropped:
             self._start()

@@ -54,9 +54,11 @@ class TraceArray:
         self.told_sizes = [ring.size for ring in self.buffer.cpus]
         """Bytes of each CPU's buffer when it was last resized: what is told of it."""
 
-        self.snapshot_buffer: TraceBuffer | None = None
-        self.snapshot_lookers = 0
-        """Open ``snapshot`` files that found no buffer: none is made before they are closed."""
+        self.snapshot_buffer = TraceBuffer(tracing.cpu_count, MINIMAL_SIZE)
+        """The smallest there is while it is not allocated."""
+
+        self.snapshot_allocated = False
+        """The snapshot buffer has the size of the main one, and can be swapped with it."""
 
         self.snapshot_users = 0
         """Histograms with a snapshot() action: they alone may take snapshots."""
@@ -227,7 +229,7 @@ class TraceArray:
             buffer.set_order(order)
 
     def _buffers(self) -> list[TraceBuffer]:
-        return [self.buffer, *([] if self.snapshot_buffer is None else [self.snapshot_buffer])]
+        return [self.buffer, *([self.snapshot_buffer] if self.snapshot_allocated else [])]
 
     def clear(self, cpu: int | None = None) -> None:
         """Empty the main buffer, of all CPUs or of one."""
@@ -246,18 +248,26 @@ class TraceArray:
     # -- snapshots -------------------------------------------------------------------------
 
     def allocate_snapshot(self) -> None:
-        """Make the snapshot buffer, empty, with the sizes of the main one.
+        """Give the snapshot buffer the sizes of the main one.
 
-        Raises EBUSY while somebody has a ``snapshot`` open that showed none.
+        Raises EBUSY while a file shows events of a ring that would change.
         """
-        if self.snapshot_buffer is None:
-            if self.snapshot_lookers:
-                raise refuse(errno.EBUSY)
-            self.snapshot_buffer = self.buffer.empty_copy(self.clock.read())
+        if not self.snapshot_allocated:
+            self.snapshot_buffer.resize_like(self.buffer)
+            self.snapshot_buffer.start = self.clock.read()
+            self.snapshot_allocated = True
+
+    def free_snapshot(self) -> None:
+        """Empty the snapshot buffer, and make it small unless a file shows its events."""
+        if self.snapshot_allocated:
+            self.snapshot_allocated = False
+            self.snapshot_buffer.reset(self.clock.read())
+            with suppress(OSError):
+                self.snapshot_buffer.resize(MINIMAL_SIZE)
 
     def take_snapshot(self) -> None:
         """Swap the main and the snapshot buffer."""
-        assert self.snapshot_buffer is not None, "take_snapshot() without a buffer"
+        assert self.snapshot_allocated, "take_snapshot() without a buffer"
         self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
         self._rings_changed()
 
@@ -270,13 +280,13 @@ class TraceArray:
         if value == 0:
             if cpu is not None:
                 raise refuse(errno.EINVAL)
-            self.snapshot_buffer = None
+            self.free_snapshot()
         elif value == 1:
             if cpu is not None:  # a kernel that can swap single CPUs has a latency tracer
                 raise refuse(errno.EINVAL)
             self.allocate_snapshot()
             self.take_snapshot()
-        elif self.snapshot_buffer is not None:
+        elif self.snapshot_allocated:
             if cpu is None:
                 self.snapshot_buffer.reset(self.clock.read())
             else:
@@ -289,7 +299,7 @@ class TraceArray:
         self.clock.select(name)
         self._recompose()
         self.clear()
-        if self.snapshot_buffer is not None:
+        if self.snapshot_allocated:
             self.snapshot_buffer.reset(self.clock.read())
 
     @property
@@ -330,8 +340,7 @@ class TraceArray:
     def _option_changed(self, name: str, value: bool) -> None:
         if name == "overwrite":
             for buffer in (self.buffer, self.snapshot_buffer):
-                if buffer is not None:
-                    buffer.set_overwrite(value)
+                buffer.set_overwrite(value)
         elif name == PRINTK_DEST:
             for array in self.tracing.arrays():
                 if array is not self:

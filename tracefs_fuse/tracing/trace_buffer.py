@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import heapq
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from tracefs_fuse.tracing.buffer_page import PAGE_HEADER_SIZE, PAGE_SIZE
+from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry
 
 _MIN_PAGES = 2
@@ -31,14 +33,28 @@ class TraceBuffer:
         self.start = 0
         """Trace clock when the buffer was last emptied."""
 
-    def empty_copy(self, now: int) -> TraceBuffer:
-        """An empty buffer of the same make."""
-        copy = TraceBuffer(len(self.cpus), 0)
-        copy.order, copy.start = self.order, now
-        for ours, other in zip(self.cpus, copy.cpus, strict=True):
-            other.page_count, other.data_size = ours.page_count, ours.data_size
-            other.overwrite = ours.overwrite
-        return copy
+    def resize_like(self, other: TraceBuffer) -> None:
+        """Take on the sizes of another buffer; EBUSY while events of a ring that changes are shown.
+
+        Modelled after resize_buffer_duplicate_size() (kernel/trace/trace.c).
+        """
+        pairs = list(zip(self.cpus, other.cpus, strict=True))
+        if any(
+            ours.lookers and (ours.page_count, ours.data_size) != (its.page_count, its.data_size)
+            for ours, its in pairs
+        ):
+            raise refuse(errno.EBUSY)
+        self.order = other.order
+        for ours, its in pairs:
+            ours.data_size, ours.overwrite = its.data_size, its.overwrite
+            ours.resize(its.page_count)
+
+    def resize(self, size: int) -> None:
+        """Bytes for each CPU; EBUSY while events of some are shown."""
+        if any(ring.lookers for ring in self.cpus):
+            raise refuse(errno.EBUSY)
+        for ring in self.cpus:
+            ring.resize(pages_for(size, ring.data_size))
 
     @property
     def entries(self) -> int:

@@ -31,7 +31,7 @@ def test_a_page_is_too_much_and_changes_nothing(file: FilterFile) -> None:
             assert refusal.value.errno == errno.EINVAL
     assert read_event_filter(file) == "status == 1\n"
     assert file.changes == 1
-    assert file.array.error_log.text() == ""
+    assert file.array.error_log.entries() == []
     write_event_filter(file, "status == 2".ljust(4095))
     assert read_event_filter(file) == "status == 2\n"
 
@@ -57,7 +57,7 @@ def test_a_triggers_filter_leaves_the_file_alone(file: FilterFile) -> None:
     with pytest.raises(FilterError):
         create_trigger_filter(file, "status = 1")
     assert read_event_filter(file) == "none\n"
-    assert file.array.error_log.text().endswith(
+    assert file.array.error_log.entries()[-1].endswith(
         "event filter parse error: error: Invalid operator\n"
         "  Command: status = 1\n" + " " * (11 + 8) + "^\n"
     )

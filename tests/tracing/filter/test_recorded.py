@@ -82,7 +82,7 @@ class Replay:
             if name == "huge_memory":
                 return SYSTEM_FILTER_TEXT
             return read_event_filter(self.files[name])
-        return self.error_log.text()
+        return "".join(self.error_log.entries())
 
 
 @pytest.mark.parametrize(("version", "case"), recorded())
@@ -111,9 +111,9 @@ def test_asked(version: str, row: dict[str, Any]) -> None:
     file = FilterFile(huge_memory_events(version)["mm_khugepaged_scan_pmd"], lab)
     if caret is None:
         write_event_filter(file, row["filter"] + "\n")
-        assert lab.error_log.text() == ""
+        assert lab.error_log.entries() == []
     else:
         with pytest.raises(FilterError):
             write_event_filter(file, row["filter"] + "\n")
-        assert lab.error_log.text().splitlines()[-1].index("^") == len("  Command: ") + caret
+        assert lab.error_log.entries()[-1].splitlines()[-1].index("^") == len("  Command: ") + caret
     assert read_event_filter(file) == shown

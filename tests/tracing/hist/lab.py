@@ -44,13 +44,13 @@ class HistLab:
 
     def read(self, path: str) -> str | None:
         if path == "error_log":
-            return self.top.error_log.text()
+            return "".join(self.top.error_log.entries())
         if path == "synthetic_events":
             return self.tracing.synthetic.text()
         if path == "trace_clock":
             return self.top.clock.text()
         if path.endswith("/trigger"):
-            return read_triggers(self.file(path))
+            return "".join(read_triggers(self.file(path)))
         return hist_text(self.file(path)) if path.endswith("/hist") else None
 
     def write(self, path: str, text: str, flag: str) -> str:

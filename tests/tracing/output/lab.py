@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracefs_fuse.tracing.inject import write_inject
-from tracefs_fuse.tracing.output import PipeText, trace_text
+from tracefs_fuse.tracing.output import PipeText, TraceText
 from tracefs_fuse.tracing.source import ManualSource, Task
 from tracefs_fuse.tracing.trace_marker import write_marker, write_marker_raw
 from tracefs_fuse.tracing.tracing import Tracing
@@ -44,7 +44,12 @@ class OutputLab:
         """The ``trace`` file, of all CPUs or of one."""
         buffer = self.top.buffer
         return "".join(
-            trace_text(self.top, buffer, buffer.cpus if cpu is None else [buffer.cpus[cpu]])
+            TraceText(
+                self.top,
+                lambda: buffer,
+                buffer.cpus if cpu is None else [buffer.cpus[cpu]],
+                latency="latency-format" in self.top.options,
+            )
         )
 
     def lines(self) -> list[str]:

@@ -15,10 +15,10 @@ import pytest
 from tests.tracing.output.lab import INIT, OutputLab
 from tracefs_fuse.tracing.numbers import parse_unsigned
 from tracefs_fuse.tracing.output import (
+    TraceText,
     header_event_text,
     header_page_text,
     snapshot_help_text,
-    trace_text,
 )
 from tracefs_fuse.tracing.versions import VERSIONS
 
@@ -92,9 +92,9 @@ class Player:
 
     def _snapshot(self) -> str:
         buffer = self.lab.top.snapshot_buffer
-        if buffer is None or not buffer.entries:
+        if not buffer.entries:
             return snapshot_help_text(self.lab.top, per_cpu=False)
-        return "".join(trace_text(self.lab.top, buffer, buffer.cpus))
+        return "".join(TraceText(self.lab.top, lambda: buffer, buffer.cpus, latency=False))
 
     def _write(self, names: list[str], text: str) -> None:
         lab = self.lab

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.tracing.output.lab import INIT, OutputLab
-from tracefs_fuse.tracing.output import snapshot_help_text, stats_text, trace_text
+from tracefs_fuse.tracing.output import TraceText, snapshot_help_text, stats_text
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer
 from tracefs_fuse.tracing.source import Task
 
@@ -48,7 +48,7 @@ def test_the_list_is_settled_when_the_first_piece_is_read() -> None:
     lab = OutputLab()
     lab.mark(b"before", 10)
     buffer = lab.top.buffer
-    pieces = trace_text(lab.top, buffer, buffer.cpus)
+    pieces = TraceText(lab.top, lambda: buffer, buffer.cpus, latency=False)
     text = next(pieces)
     lab.mark(b"after", 20)
     lab.top.clear()
@@ -73,7 +73,8 @@ def test_names_and_options_count_when_a_line_is_made() -> None:
 
 
 def _changed_after_each_piece(lab: OutputLab, *changes: Callable[[], None]) -> list[str]:
-    pieces = trace_text(lab.top, lab.top.buffer, lab.top.buffer.cpus)
+    buffer = lab.top.buffer
+    pieces = TraceText(lab.top, lambda: buffer, buffer.cpus, latency=False)
     told = []
     for change in changes:
         told.append(next(pieces))

@@ -203,9 +203,12 @@ class _OpenProcessFile(OpenText):
     def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
         if self._process.is_alive:
             return super().read(request, size, offset, nonblock)
-        made = self._pieces is not None and offset > 0
-        if made and (offset < len(self._text) or self._is_whole()):
-            return bytes(self._text[offset : offset + size])
+        made = self._pieces is not None and offset == self._position > 0
+        if made and (self._text or self._is_whole()):
+            data = bytes(self._text[:size])
+            del self._text[:size]
+            self._position += len(data)
+            return data
         raise refuse(errno.ESRCH)
 
     def _is_whole(self) -> bool:

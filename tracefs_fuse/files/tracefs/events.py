@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 
-from tracefs_fuse.files.node import Directory, Node, Request, Seeks, TextFile
+from tracefs_fuse.files.node import Directory, Listed, Node, Request, Seeks, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.filesystem import EVENTFS
 from tracefs_fuse.files.tracefs.hist import HistFile
@@ -171,7 +171,7 @@ def _event_tree(file: EventFile) -> Directory:
 def _trigger_file(file: EventFile) -> TextFile:
     return TextFile(
         0o640,
-        lambda: read_triggers(file.alive()),
+        lambda: Listed(lambda: read_triggers(file.alive())),
         command(lambda text: write_trigger(file.alive(), text)),
         truncated=lambda request: truncate_triggers(file),
         holds=False,

@@ -143,6 +143,6 @@ class _OpenRawPipe(_WaitingFile):
 
     def events(self) -> int:
         ring = self._pages.ring()
-        if self._snapshot or ring is None:
+        if self._snapshot:
             return super().events()
         return READABLE if self._array.is_filled(ring) or "block" in self._array.options else 0

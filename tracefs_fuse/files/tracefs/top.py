@@ -9,7 +9,16 @@ import errno
 from collections.abc import Callable
 from functools import partial
 
-from tracefs_fuse.files.node import Directory, Node, OpenText, Request, Seeks, TextFile
+from tracefs_fuse.files.node import (
+    Directory,
+    Listed,
+    Node,
+    OpenText,
+    Request,
+    Seeks,
+    TextFile,
+    lines_of,
+)
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.events import EventsDirectory
 from tracefs_fuse.files.tracefs.filesystem import TRACEFS
@@ -46,12 +55,14 @@ def tracefs_tree(tracing: Tracing) -> Directory:
             0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
         ),
         "available_events": TextFile(
-            0o440, lambda: set_event.available_events_text(top), seeks=Seeks.NOT_TO_END
+            0o440,
+            lines_of(lambda: set_event.available_events_text(top)),
+            seeks=Seeks.NOT_TO_END,
         ),
         "instances": Instances(tracing),
         "dynamic_events": TextFile(
             0o640,
-            synthetic.dynamic_text,
+            lines_of(synthetic.dynamic_text),
             command(synthetic.write_dynamic),
             truncated=lambda request: synthetic.truncate(),
             seeks=Seeks.NOT_TO_END,
@@ -64,7 +75,7 @@ def tracefs_tree(tracing: Tracing) -> Directory:
         "saved_tgids": TextFile(0o440, cmdlines.tgids_text, seeks=Seeks.NOT_TO_END),
         "synthetic_events": TextFile(
             0o640,
-            synthetic.text,
+            lines_of(synthetic.text),
             command(synthetic.write),
             truncated=lambda request: synthetic.truncate(),
             seeks=Seeks.NOT_TO_END,
@@ -130,7 +141,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "current_tracer": TextFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
         "error_log": TextFile(
             0o640,
-            array.error_log.text,
+            lambda: Listed(array.error_log.entries),
             command(lambda text: None),
             truncated=lambda request: array.error_log.clear(),
             seeks=Seeks.READERS_NOT_TO_END,
@@ -154,7 +165,7 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         ),
         "set_event": TextFile(
             0o640,
-            lambda: set_event.set_event_text(array),
+            lines_of(lambda: set_event.set_event_text(array)),
             words(lambda text: set_event.write_set_event(array, text)),
             truncated=lambda request: set_event.truncate_set_event(array),
             seeks=Seeks.NOT_TO_END,
@@ -188,10 +199,10 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         )
     if version.has_show_event_files:
         entries["show_event_filters"] = TextFile(
-            0o440, lambda: event_overview.filters_text(array), seeks=Seeks.NOT_TO_END
+            0o440, lines_of(lambda: event_overview.filters_text(array)), seeks=Seeks.NOT_TO_END
         )
         entries["show_event_triggers"] = TextFile(
-            0o440, lambda: event_overview.triggers_text(array), seeks=Seeks.NOT_TO_END
+            0o440, lines_of(lambda: event_overview.triggers_text(array)), seeks=Seeks.NOT_TO_END
         )
     if version.has_syscall_user_buf_size:
         entries["syscall_user_buf_size"] = _number_file(
@@ -281,14 +292,16 @@ def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
         pids.clear()
         array.pids_changed()
 
-    return TextFile(0o640, pids.text, words(store), truncated=truncated, seeks=Seeks.NOT_TO_END)
+    return TextFile(
+        0o640, lines_of(pids.text), words(store), truncated=truncated, seeks=Seeks.NOT_TO_END
+    )
 
 
 def _function_pid_file() -> TextFile:
     pids = PidList()
     return TextFile(
         0o640,
-        lambda: pids.text() or function_filter.NO_PID,
+        lines_of(lambda: pids.text() or function_filter.NO_PID),
         words(pids.add),
         truncated=lambda request: pids.clear(),
         seeks=Seeks.READERS_NOT_TO_END,

@@ -5,7 +5,7 @@ Modelled after tracing_open() and tracing_release() (kernel/trace/trace.c).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tracefs_fuse.files.node import (
     OpenText,
@@ -16,8 +16,7 @@ from tracefs_fuse.files.node import (
     reads,
 )
 from tracefs_fuse.files.tracefs.text import command
-from tracefs_fuse.tracing.output import snapshot_help_text, trace_text
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer
+from tracefs_fuse.tracing.output import TraceText, snapshot_help_text
 from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
@@ -29,7 +28,6 @@ def trace_file(array: TraceArray, cpu: int | None) -> TextFile:
     return _TraceFile(
         array,
         cpu,
-        lambda: _text(array, array.buffer, cpu),
         command(lambda text: None),
         lambda request: array.clear(cpu),
         splices=True,
@@ -38,22 +36,7 @@ def trace_file(array: TraceArray, cpu: int | None) -> TextFile:
 
 def snapshot_file(array: TraceArray, cpu: int | None) -> TextFile:
     """``snapshot`` of all CPUs or of one."""
-
-    def show() -> Iterator[str]:
-        buffer = array.snapshot_buffer
-        if buffer is None or not buffer.entries:
-            return iter([snapshot_help_text(array, cpu is not None)])
-        return _text(array, buffer, cpu)
-
-    return _SnapshotFile(array, cpu, show, command(lambda text: array.write_snapshot(text, cpu)))
-
-
-def _text(array: TraceArray, buffer: TraceBuffer, cpu: int | None) -> Iterator[str]:
-    return trace_text(array, buffer, _rings(buffer, cpu))
-
-
-def _rings(buffer: TraceBuffer, cpu: int | None) -> list[CpuBuffer]:
-    return buffer.cpus if cpu is None else [buffer.cpus[cpu]]
+    return _SnapshotFile(array, cpu, command(lambda text: array.write_snapshot(text, cpu)))
 
 
 class _LookingFile(TextFile):
@@ -63,7 +46,6 @@ class _LookingFile(TextFile):
         self,
         array: TraceArray,
         cpu: int | None,
-        show: Callable[[], Iterator[str]],
         store: Store,
         truncated: Truncated | None = None,
         *,
@@ -71,65 +53,85 @@ class _LookingFile(TextFile):
     ) -> None:
         super().__init__(
             _MODE,
-            show,
-            store,
-            truncated,
+            store=store,
+            truncated=truncated,
             seeks=Seeks.READERS_NOT_TO_END,
             splices=splices,
         )
-        self._array = array
-        self._cpu = cpu
+        self.array = array
+        self.cpu = cpu
 
     def opened(self, flags: int) -> OpenText:
-        return _OpenLooking(self, flags, self._look()) if reads(flags) else super().opened(flags)
+        return self._looking(flags) if reads(flags) else super().opened(flags)
 
-    def _look(self) -> Callable[[], None]:
-        """Keep the buffer as it is; returns what lets go of it."""
+    def _looking(self, flags: int) -> OpenText:
         raise NotImplementedError
 
 
 class _OpenLooking(OpenText):
-    def __init__(self, file: TextFile, flags: int, let_go: Callable[[], None]) -> None:
+    """An open file that shows events without taking them.
+
+    It shows the rings that its buffer had when it was opened, and keeps them at their size.
+
+    Which rings the buffer has changes with each snapshot that is taken.
+    """
+
+    def __init__(self, file: _LookingFile, flags: int) -> None:
         super().__init__(file, flags)
-        self._let_go = let_go
+        self._array, self._cpu = file.array, file.cpu
+        rings = self._buffer().cpus
+        self._rings = rings if self._cpu is None else [rings[self._cpu]]
+        for ring in self._rings:
+            ring.lookers += 1
+
+    def _buffer(self) -> TraceBuffer:
+        raise NotImplementedError
 
     def release(self) -> None:
-        self._let_go()
-
-
-def _look_at(rings: list[CpuBuffer]) -> Callable[[], None]:
-    for ring in rings:
-        ring.lookers += 1
-
-    def let_go() -> None:
-        for ring in rings:
+        for ring in self._rings:
             ring.lookers -= 1
 
-    return let_go
+
+class _OpenTrace(_OpenLooking):
+    def __init__(self, file: _LookingFile, flags: int) -> None:
+        options = file.array.options
+        super().__init__(file, flags)
+        self._latency = "latency-format" in options
+        self._pauses = "pause-on-trace" in options
+        if self._pauses:
+            self._array.pause()
+
+    def _buffer(self) -> TraceBuffer:
+        return self._array.buffer
+
+    def show(self) -> Iterator[str]:
+        return TraceText(self._array, self._buffer, self._rings, latency=self._latency)
+
+    def release(self) -> None:
+        if self._pauses:
+            self._array.unpause()
+        super().release()
+
+
+class _OpenSnapshot(_OpenLooking):
+    def _buffer(self) -> TraceBuffer:
+        return self._array.snapshot_buffer
+
+    def show(self) -> Iterator[str]:
+        return TraceText(
+            self._array,
+            self._buffer,
+            self._rings,
+            latency=False,
+            help=lambda: snapshot_help_text(self._array, per_cpu=self._cpu is not None),
+        )
 
 
 class _TraceFile(_LookingFile):
-    def _look(self) -> Callable[[], None]:
-        let_go = _look_at(_rings(self._array.buffer, self._cpu))
-        if "pause-on-trace" not in self._array.options:
-            return let_go
-        self._array.pause()
-
-        def go_on() -> None:
-            self._array.unpause()
-            let_go()
-
-        return go_on
+    def _looking(self, flags: int) -> OpenText:
+        return _OpenTrace(self, flags)
 
 
 class _SnapshotFile(_LookingFile):
-    def _look(self) -> Callable[[], None]:
-        array = self._array
-        if array.snapshot_buffer is not None:
-            return _look_at(_rings(array.snapshot_buffer, self._cpu))
-        array.snapshot_lookers += 1
-
-        def let_go() -> None:
-            array.snapshot_lookers -= 1
-
-        return let_go
+    def _looking(self, flags: int) -> OpenText:
+        return _OpenSnapshot(self, flags)

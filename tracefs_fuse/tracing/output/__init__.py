@@ -8,13 +8,13 @@ from tracefs_fuse.tracing.output.binary_headers import header_event_text, header
 from tracefs_fuse.tracing.output.pipe import PipeText
 from tracefs_fuse.tracing.output.snapshot_help import snapshot_help_text
 from tracefs_fuse.tracing.output.stats import stats_text
-from tracefs_fuse.tracing.output.trace import trace_text
+from tracefs_fuse.tracing.output.trace import TraceText
 
 __all__ = [
     "PipeText",
+    "TraceText",
     "header_event_text",
     "header_page_text",
     "snapshot_help_text",
     "stats_text",
-    "trace_text",
 ]

@@ -60,16 +60,17 @@ _LATENCY_COLUMNS = (
 )
 
 
-def header_text(array: TraceArray, buffer: TraceBuffer, *, empty: bool) -> str:
+def header_text(array: TraceArray, buffer: TraceBuffer, *, empty: bool, latency: bool) -> str:
     """The lines above the events.
 
-    empty: no event will follow.  Counts are those of all CPUs, whichever are listed.
+    empty: no event follows.  latency: the format of latency tracers.  Counts are those of all
+    CPUs, even if one is listed.
     """
     options = array.options
     if "context-info" not in options:
         return TRACER
     verbose = "verbose" in options
-    if "latency-format" in options:
+    if latency:
         if empty:
             return TRACER
         legend = () if verbose else _LATENCY_COLUMNS

@@ -32,6 +32,6 @@ _ANY_NUMBER = """\
 
 def snapshot_help_text(array: TraceArray, per_cpu: bool) -> str:
     """Whether the snapshot buffer is there, and what may be written to the file."""
-    state = "freed" if array.snapshot_buffer is None else "allocated"
+    state = "allocated" if array.snapshot_allocated else "freed"
     commands = _ONE_CPU if per_cpu else _ALL_CPUS
     return f"{TRACER}#\n# * Snapshot is {state} *\n#\n# Snapshot commands:\n{commands}{_ANY_NUMBER}"

@@ -5,12 +5,12 @@ Modelled after tracing_open() and s_show() (kernel/trace/trace.c).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
-from tracefs_fuse.tracing.output.line import line_of
-from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry
+from tracefs_fuse.tracing.output.line import Line, line_of
+from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry
 from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 if TYPE_CHECKING:
@@ -20,35 +20,82 @@ _PLAIN_FORMATS = frozenset({"bin", "hex", "raw"})
 """Options whose formats have no line for the start of a CPU's buffer."""
 
 
-def trace_text(array: TraceArray, buffer: TraceBuffer, cpus: Sequence[CpuBuffer]) -> Iterator[str]:
-    """The file, line by line.
+class TraceText(Iterator[str]):
+    """The file, line by line: the header, then the events.
 
     It goes on to events that come while it is read, and leaves out those that are overwritten; the
-    event of the next line is settled with each line.
+    event of the next line is settled with each line.  Behind the last event it ends, and goes on
+    when it is asked again after others came.
     """
-    iterators = [iter(ring) for ring in cpus]
-    entry = _next_entry(iterators)
-    yield header_text(array, buffer, empty=entry is None)
-    line = line_of(array, buffer.start, latency="latency-format" in array.options)
-    starts = _BufferStarts(array, buffer)
-    number = 0
-    while entry is not None:
-        following = _next_entry(iterators)
-        until = entry if following is None else following
-        yield starts.before(entry, number) + line(entry, number, until.time_stamp)
-        entry = following
-        number += 1
 
+    def __init__(
+        self,
+        array: TraceArray,
+        buffer: Callable[[], TraceBuffer],
+        cpus: Sequence[CpuBuffer],
+        *,
+        latency: bool,
+        help: Callable[[], str] | None = None,
+    ) -> None:
+        """buffer: the main or the snapshot buffer, whichever rings are in it at the moment.
 
-def _next_entry(iterators: Sequence[BufferIterator]) -> Entry | None:
-    """The next event by time, of the lowest CPU when equal; None when no CPU has one now."""
-    oldest, chosen = None, iterators[0]
-    for iterator in iterators:
-        entry = iterator.peek()
-        if entry is not None and (oldest is None or entry.time_stamp < oldest.time_stamp):
-            oldest, chosen = entry, iterator
-    chosen.advance()
-    return oldest
+        cpus: the rings whose events are shown, as the file was opened.
+        latency: in the format that latency tracers have.
+        help: makes what stands instead of the header when there are no events.
+        """
+        self._array = array
+        self._buffer = buffer
+        self._iterators = [iter(ring) for ring in cpus]
+        self._latency = latency
+        self._help = help
+        self._entry: Entry | None = None
+        self._number = 0
+        """How many events were shown."""
+
+        self._line: Line | None = None
+        """None before the header."""
+
+    def __next__(self) -> str:
+        if self._line is None:
+            header = self._header()
+            self._entry = self._next_entry()
+            return header
+        if self._entry is None:
+            self._entry = self._next_entry()
+        entry = self._entry
+        if entry is None:
+            raise StopIteration
+        self._entry = self._next_entry()
+        until = entry if self._entry is None else self._entry
+        text = self._starts.before(entry, self._number) + self._line(
+            entry, self._number, until.time_stamp
+        )
+        self._number += 1
+        return text
+
+    def _header(self) -> str:
+        array, buffer = self._array, self._buffer()
+        self._line = line_of(array, buffer.start, latency=self._latency)
+        self._starts = _BufferStarts(array, buffer)
+        empty = all(iterator.peek() is None for iterator in self._iterators)
+        if empty and self._help is not None:
+            return self._help()
+        return header_text(array, buffer, empty=empty, latency=self._latency)
+
+    def _next_entry(self) -> Entry | None:
+        """__find_next_entry(): the oldest of the next events, of the lowest CPU when equal.
+
+        A CPU whose ring in the buffer is empty has none, even if another ring is shown.
+        """
+        rings = self._buffer().cpus
+        oldest, chosen = None, self._iterators[0]
+        for iterator in self._iterators:
+            entry = iterator.peek() if rings[iterator.cpu].entries else None
+            if entry is not None and (oldest is None or entry.time_stamp < oldest.time_stamp):
+                oldest, chosen = entry, iterator
+        if oldest is not None:
+            chosen.advance()
+        return oldest
 
 
 class _BufferStarts:

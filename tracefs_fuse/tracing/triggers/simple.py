@@ -52,7 +52,7 @@ class Snapshot(Trigger):
 
     def act(self, task: TaskLike) -> bool:
         array = self.file.array
-        if array.snapshot_buffer is None:
+        if not array.snapshot_allocated:
             refuse_snapshot(array, task)
         else:
             array.take_snapshot()

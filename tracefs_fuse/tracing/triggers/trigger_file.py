@@ -33,10 +33,9 @@ _COMMAND = re.compile(f"(!?)([^: \t]*)[: \t]?[{BLANKS}]*(.*)", re.S)
 _GAP = re.compile("[ \t]+")
 
 
-def read_triggers(file: EventFile) -> str:
-    """The ``trigger`` file."""
-    lines = [f"{trigger.described()}\n" for trigger in file.triggers]
-    return "".join(lines) or _HELP
+def read_triggers(file: EventFile) -> list[str]:
+    """The records of the ``trigger`` file."""
+    return [f"{trigger.described()}\n" for trigger in file.triggers] or [_HELP]
 
 
 def truncate_triggers(file: EventFile) -> None:
