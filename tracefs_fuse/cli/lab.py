@@ -31,6 +31,9 @@ class LabOptions:
     speed: float = 10.0
     """Virtual seconds in a real one."""
 
+    inject: bool = True
+    """Events have a file ``inject``."""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -58,7 +61,12 @@ def build_lab(options: LabOptions) -> Lab:
     if options.scene:
         play_one(machine, options.scene, knob_writer(machine))
     tracing = Tracing(
-        options.kernel, machine.scheduler, cpus=options.cpus, seed=options.seed, lock=lock
+        options.kernel,
+        machine.scheduler,
+        cpus=options.cpus,
+        seed=options.seed,
+        lock=lock,
+        inject=options.inject,
     )
     for name, prototype in TRACEPOINTS.items():
         if (huge_memory.SYSTEM, name) in tracing.events:
