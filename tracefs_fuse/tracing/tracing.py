@@ -29,6 +29,9 @@ from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.versions import VERSIONS
 from tracefs_fuse.tracing.wait_queue import WaitQueue
 
+SCHED = "sched"
+"""The system of the tracepoints at which processes begin and end."""
+
 
 @dataclass(frozen=True)
 class _Tracepoint:
@@ -115,6 +118,7 @@ class Tracing:
         del self.instances[name]
         if PRINTK_DEST in array.options:
             self.top.options.set(PRINTK_DEST, True)
+        self.update_following()
 
     # -- events ----------------------------------------------------------------------------
 
@@ -200,6 +204,33 @@ class Tracing:
         active = [a for a in self.arrays() if any(f.registered for f in a.files.values())]
         self._record_comms = bool(active) and "record-cmd" in self.top.options
         self._record_tgids = any("record-tgid" in array.options for array in active)
+
+    # -- processes -------------------------------------------------------------------------
+
+    def update_following(self) -> None:
+        """Listen to forks and ends of processes only while some list of pids follows them.
+
+        Modelled after trace_event_follow_fork() (kernel/trace/trace_events.c) and
+        ftrace_pid_follow_fork() (kernel/trace/ftrace.c).
+        """
+        follows = any(array.following_pids() for array in self.arrays())
+        for name, function in (
+            ("sched_process_fork", self._process_forked),
+            ("sched_process_exit", self._process_exited),
+        ):
+            tracepoint = self._tracepoints.get((SCHED, name))
+            if tracepoint is not None:
+                tracepoint.bind(function if follows else tracepoint.unheard)
+
+    def _process_forked(self, parent_pid: int, child_pid: int) -> None:
+        for array in self.arrays():
+            for pids in array.following_pids():
+                pids.fork(parent_pid, child_pid)
+
+    def _process_exited(self, pid: int) -> None:
+        for array in self.arrays():
+            for pids in array.following_pids():
+                pids.exit(pid)
 
     # -- what is recorded ------------------------------------------------------------------
 

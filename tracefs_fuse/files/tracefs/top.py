@@ -206,7 +206,8 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         )
         for name, shown in function_filter.FILES.items()
     }
-    entries |= {name: _function_pid_file() for name in function_filter.PID_FILES}
+    entries["set_ftrace_pid"] = _function_pid_file(array.function_pids.only)
+    entries["set_ftrace_notrace_pid"] = _function_pid_file(array.function_pids.never)
     return entries
 
 
@@ -284,11 +285,10 @@ def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
     return TextFile(0o640, pids.text, words(store), truncated=truncated, seeks=Seeks.NOT_TO_END)
 
 
-def _function_pid_file() -> TextFile:
-    pids = PidList()
+def _function_pid_file(pids: PidList) -> TextFile:
     return TextFile(
         0o640,
-        lambda: pids.text() or function_filter.NO_PID,
+        lambda: function_filter.NO_PID if pids.pids is None else pids.text(),
         words(pids.add),
         truncated=lambda request: pids.clear(),
         seeks=Seeks.READERS_NOT_TO_END,
