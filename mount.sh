@@ -20,6 +20,7 @@ as long as the shell runs, for it alone; neither root nor DIR is needed.
   --scene FILE        play this scene each second in the place of a workload
   --seed N            of all that is left to chance (0)
   --speed X           virtual seconds in a real one (10)
+  --no-inject         leave out the inject files of events, as distributions' kernels do
   --foreground        serve until Ctrl-C
   --allow-other       let other users in, as far as the modes of files do
   --log FILE          append the lab's own errors to FILE

@@ -152,16 +152,22 @@ class Machine:
         self._khugepaged.cpu = self.kernel.random.randrange(self.cpus)
 
     def spawn(self, comm: str, mm: MmStruct | None = None, pid: int | None = None) -> Process:
-        """Make a process, with an empty address space unless one is given.
+        """Make a process, a child of init, with an empty address space unless one is given.
 
         pid: of the process; another is taken where a kernel thread has that one.
         """
+        process = self._add(comm, mm or self.kernel.make_mm(), _INIT_PID, pid)
+        self.trace.sched_process_fork(process.parent, process.pid)
+        return process
+
+    def _add(self, comm: str, mm: MmStruct, parent: int, pid: int | None = None) -> Process:
+        """Make a process; nobody is told yet."""
         if pid is None or pid in self.kthreads:
             pid = self._next_pid
             self._next_pid += 1 + self.kernel.random.randrange(5)
         is_init = pid == _INIT_PID
         task = Task(pid, pid, comm, pid % self.cpus, 0 if is_init else self.now)
-        process = Process(task, mm or self.kernel.make_mm(), 0 if is_init else _INIT_PID)
+        process = Process(task, mm, 0 if is_init else parent)
         process.mm.arguments = f"{comm}\0"
         self.processes[pid] = process
         self.forks += 1
@@ -170,9 +176,10 @@ class Machine:
 
     def fork(self, parent: Process) -> Process:
         """fork(2)."""
-        child = self.spawn(parent.comm)
-        child.parent, child.forked = parent.pid, True
+        child = self._add(parent.comm, self.kernel.make_mm(), parent.pid)
+        child.forked = True
         dup_mmap(parent.mm, child.mm)
+        self.trace.sched_process_fork(parent.pid, child.pid)
         return child
 
     def exit(self, process: Process) -> None:
@@ -182,3 +189,4 @@ class Machine:
             if child.parent == process.pid:
                 child.parent = _INIT_PID
         self.kernel.release_mm(process.mm)
+        self.trace.sched_process_exit(process.pid)

@@ -1,4 +1,4 @@
-"""The tracepoints of khugepaged (include/trace/events/huge_memory.h).
+"""The tracepoints of khugepaged and of processes (huge_memory.h, sched.h in include/trace/events).
 
 All parameters are ints in the range of their C type (pointers and page numbers unsigned, so that
 "none" is ``NO_PFN``); file names are str.
@@ -47,6 +47,12 @@ TRACEPOINTS: dict[str, tuple[str, ...]] = {
 }
 """Names of the parameters, the same in all versions; a version's event records some of them."""
 
+PROCESS_TRACEPOINTS: dict[str, tuple[str, ...]] = {
+    "sched_process_fork": ("parent_pid", "child_pid"),
+    "sched_process_exit": ("pid",),
+}
+"""The same for the beginning and the end of processes."""
+
 
 class Tracepoints(Protocol):
     """One function for each tracepoint; a listener is bound by assigning another one."""
@@ -58,6 +64,8 @@ class Tracepoints(Protocol):
     mm_khugepaged_scan_file: Callable[..., None]
     mm_khugepaged_collapse_file: Callable[..., None]
     mm_khugepaged_scan: Callable[..., None]
+    sched_process_fork: Callable[..., None]
+    sched_process_exit: Callable[..., None]
 
 
 def make_tracepoints() -> Tracepoints:
@@ -66,6 +74,6 @@ def make_tracepoints() -> Tracepoints:
     They live in a module of their own, for what is called of a module is found at once.
     """
     module = ModuleType("trace")
-    for name, parameters in TRACEPOINTS.items():
+    for name, parameters in {**TRACEPOINTS, **PROCESS_TRACEPOINTS}.items():
         setattr(module, name, eval(f"lambda {', '.join(parameters)}: None"))
     return cast(Tracepoints, module)

@@ -43,7 +43,7 @@ def test_session(mount_lab: MountLab, shell: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("enable\nfilter\nformat\nhist\nid\ninject\ntrigger\n")
-    assert "name: mm_khugepaged_scan_pmd\nID: 632\n" in done.stdout
+    assert "name: mm_khugepaged_scan_pmd\nID: 689\n" in done.stdout
     counts = {int(status): int(hits) for status, hits in ENTRY.findall(done.stdout)}
     assert {1, 3, 4, 5, 6, 7} <= set(counts)
     assert list(counts.values()) == sorted(counts.values())

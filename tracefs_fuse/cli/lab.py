@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine import Machine
-from engine.tracepoints import TRACEPOINTS
+from engine.tracepoints import PROCESS_TRACEPOINTS, TRACEPOINTS
 from engine.workloads.scenes import play_one
 from tracefs_fuse.cli.pace import Pace
 from tracefs_fuse.cli.scene_document import knob_writer
 from tracefs_fuse.files.node import Directory
 from tracefs_fuse.files.root import root_tree
 from tracefs_fuse.tracing.events import huge_memory
-from tracefs_fuse.tracing.tracing import Tracing
+from tracefs_fuse.tracing.tracing import SCHED, Tracing
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class LabOptions:
 
     speed: float = 10.0
     """Virtual seconds in a real one."""
+
+    inject: bool = True
+    """Events have a file ``inject``."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,18 @@ def build_lab(options: LabOptions) -> Lab:
     if options.scene:
         play_one(machine, options.scene, knob_writer(machine))
     tracing = Tracing(
-        options.kernel, machine.scheduler, cpus=options.cpus, seed=options.seed, lock=lock
+        options.kernel,
+        machine.scheduler,
+        cpus=options.cpus,
+        seed=options.seed,
+        lock=lock,
+        inject=options.inject,
     )
-    for name, prototype in TRACEPOINTS.items():
-        if (huge_memory.SYSTEM, name) in tracing.events:
+    systems = {huge_memory.SYSTEM: TRACEPOINTS, SCHED: PROCESS_TRACEPOINTS}
+    for system, tracepoints in systems.items():
+        for name, prototype in tracepoints.items():
             tracing.attach(
-                huge_memory.SYSTEM,
+                system,
                 name,
                 prototype,
                 partial(setattr, machine.trace, name),

@@ -51,6 +51,12 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="virtual seconds in a real one (%(default)g)",
     )
+    parser.add_argument(
+        "--no-inject",
+        dest="inject",
+        action="store_false",
+        help="leave out the inject files of events, as distributions' kernels do",
+    )
 
 
 def lab_options(options: argparse.Namespace) -> LabOptions:
@@ -62,6 +68,7 @@ def lab_options(options: argparse.Namespace) -> LabOptions:
         options.seed,
         read_scene(options.scene) if options.scene else (),
         options.speed,
+        options.inject,
     )
 
 

@@ -14,7 +14,8 @@ from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.filter import Filter
 from tracefs_fuse.tracing.hist import HistTrigger
 from tracefs_fuse.tracing.numbers import refuse
-from tracefs_fuse.tracing.probe import Origin, record_function
+from tracefs_fuse.tracing.origin import Origin
+from tracefs_fuse.tracing.probe import record_function
 from tracefs_fuse.tracing.source import TaskLike
 from tracefs_fuse.tracing.triggers.trigger import Trigger
 
@@ -126,14 +127,16 @@ class EventFile:
 
     def inject(self, task: TaskLike, record: bytes) -> None:
         """A record is put in from outside: only triggers that look at the record run."""
-        self._function(Origin.INJECTED)(task, record)
+        with self.array.tracing.coming_from(Origin.INJECTED):
+            self._function(Origin.INJECTED)(task, record)
 
     def mark(self, task: TaskLike, record: bytes, finished: bytes) -> bool:
         """A marker is written: triggers see one record, the other one is committed.
 
         Returns False when it can't be recorded.
         """
-        return bool(self._function(Origin.MARKER)(task, record, finished))
+        with self.array.tracing.coming_from(Origin.MARKER):
+            return bool(self._function(Origin.MARKER)(task, record, finished))
 
     def _function(self, origin: Origin) -> Callable[..., Any]:
         function = self._functions.get(origin)

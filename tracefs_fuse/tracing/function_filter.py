@@ -18,9 +18,8 @@ FILES = {
 }
 """What each file of functions shows while nothing is chosen."""
 
-PID_FILES = ("set_ftrace_pid", "set_ftrace_notrace_pid")
 NO_PID = "no pid\n"
-"""What a file of pids shows while it is empty."""
+"""What a file of pids shows while it is not in use."""
 
 
 def write(text: str) -> None:

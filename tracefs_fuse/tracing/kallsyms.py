@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tracefs_fuse.tracing.events.stacks import (
-    HIST_SKIPPED,
-    HIST_SKIPPED_MARKER,
-    MARKER,
     MARKER_WRITER,
     SNAPSHOT_REFUSER,
     all_frames,
     frames_of,
+    hist_frames_of,
 )
+from tracefs_fuse.tracing.origin import Origin
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _MOST_STACKS = 512
@@ -101,16 +100,20 @@ def kallsyms_text(version: str, *, hidden: bool = False) -> str:
 
 
 @lru_cache(_MOST_STACKS)
-def stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
+def stack_of(events: tuple[str, ...], origin: Origin, version: str, task: str) -> tuple[int, ...]:
     """The kernel stack that a stacktrace trigger finds at an event, innermost address first.
 
+    events: names, the last one that of the event; each one before it generates the next.
+    origin: of the first event.
     task: name of the task in whose context it happens.
     """
-    return tuple(_address(frame, version) for frame in frames_of(event, version, task))
+    return tuple(_address(frame, version) for frame in frames_of(events, origin, version, task))
 
 
 @lru_cache(_MOST_STACKS)
-def hist_stack_of(event: str, version: str, task: str) -> tuple[int, ...]:
-    """The stack as ``common_stacktrace`` of a histogram has it."""
-    skipped = HIST_SKIPPED_MARKER if event == MARKER else HIST_SKIPPED
-    return stack_of(event, version, task)[skipped:]
+def hist_stack_of(
+    events: tuple[str, ...], origin: Origin, version: str, task: str
+) -> tuple[int, ...]:
+    """The stack as ``common_stacktrace`` of a histogram has it; parameters as of stack_of()."""
+    frames = hist_frames_of(events, origin, version, task)
+    return tuple(_address(frame, version) for frame in frames)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -26,24 +25,12 @@ from tracefs_fuse.tracing.compose import Namespace, composed, indented
 from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.field import Kind
 from tracefs_fuse.tracing.filter import Filter
+from tracefs_fuse.tracing.origin import Origin
 from tracefs_fuse.tracing.ring_buffer import payload_words
 from tracefs_fuse.tracing.source import SourceLike
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
-
-
-class Origin(Enum):
-    """Where an occurrence of an event comes from."""
-
-    EVENT = "event"
-    """The event itself: a tracepoint, or a synthetic event that is generated."""
-
-    INJECTED = "injected"
-    """A record put in by hand: triggers that don't need it don't run."""
-
-    MARKER = "marker"
-    """A write to trace_marker: always kept, and triggers always get to see the record."""
 
 
 _HEADER = ("common_type", "common_flags", "common_preempt_count", "common_pid")

@@ -18,7 +18,7 @@ from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.numbers import number_written, refuse
 from tracefs_fuse.tracing.options import PRINTK_DEST, Options
-from tracefs_fuse.tracing.pid_filter import PidFilter
+from tracefs_fuse.tracing.pid_filter import PidFilter, PidList
 from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Written
 from tracefs_fuse.tracing.set_event import ModuleWish
 from tracefs_fuse.tracing.source import TaskLike
@@ -77,6 +77,9 @@ class TraceArray:
 
         self.disabled_cpus: frozenset[int] = frozenset()
         self.pids = PidFilter()
+        self.function_pids = PidFilter()
+        """Tasks whose functions would be traced: to no effect, for no function is."""
+
         self.error_log = ErrorLog(lambda: tracing.source.now)
         self.files = {key: EventFile(event, self) for key, event in tracing.events.items()}
         self.print_file = EventFile(tracing.ftrace_events["print"], self)
@@ -332,6 +335,13 @@ class TraceArray:
         """set_event_pid or its negative has changed."""
         self._recompose()
 
+    def following_pids(self) -> tuple[PidList, ...]:
+        """The lists that children of listed processes join, and processes leave at their end."""
+        return (
+            *(self.pids.lists() if "event-fork" in self.options else ()),
+            *(self.function_pids.lists() if "function-fork" in self.options else ()),
+        )
+
     def _recompose(self) -> None:
         """Something that is compiled into what events do has changed."""
         for file in self.all_files():
@@ -347,6 +357,8 @@ class TraceArray:
                     array.options.on.discard(name)
         elif name in ("stacktrace", "userstacktrace"):
             self._recompose()
+        elif name in ("event-fork", "function-fork"):
+            self.tracing.update_following()
         elif name in ("record-cmd", "record-tgid"):
             self.tracing.update_recording()
 

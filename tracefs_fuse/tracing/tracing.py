@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tracefs_fuse.tracing.cmdlines import SavedCmdlines
@@ -15,9 +16,10 @@ from tracefs_fuse.tracing.event import TraceEvent
 from tracefs_fuse.tracing.event_file import EventFile
 from tracefs_fuse.tracing.events import ftrace, huge_memory
 from tracefs_fuse.tracing.events.stacks import KHUGEPAGED, USER_ADDRESS
-from tracefs_fuse.tracing.kallsyms import stack_of
+from tracefs_fuse.tracing.kallsyms import hist_stack_of, stack_of
 from tracefs_fuse.tracing.numbers import refuse
 from tracefs_fuse.tracing.options import PRINTK_DEST
+from tracefs_fuse.tracing.origin import Origin
 from tracefs_fuse.tracing.pointer_hash import PointerHash
 from tracefs_fuse.tracing.print_fmt import PointerText, Values
 from tracefs_fuse.tracing.probe import tracepoint_function
@@ -26,6 +28,9 @@ from tracefs_fuse.tracing.synthetic import SyntheticEvent, SyntheticEvents
 from tracefs_fuse.tracing.trace_array import TraceArray
 from tracefs_fuse.tracing.versions import VERSIONS
 from tracefs_fuse.tracing.wait_queue import WaitQueue
+
+SCHED = "sched"
+"""The system of the tracepoints at which processes begin and end."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,16 @@ class Tracing:
         cpus: int = 1,
         seed: int = 0,
         lock: threading.RLock | None = None,
+        inject: bool = True,
     ) -> None:
-        """version: a key of VERSIONS.  seed: of the hash that hides pointers."""
+        """version: a key of VERSIONS.  seed: of the hash that hides pointers.
+
+        inject: events have a file ``inject`` (CONFIG_TRACE_EVENT_INJECT).
+        """
         self.version = VERSIONS[version]
         self.source = source
         self.cpu_count = cpus
+        self.has_inject = inject
         self.lock = lock if lock is not None else threading.RLock()
         self.readers = WaitQueue(self.lock)
         """Woken when a blocked reader may find something new."""
@@ -68,8 +78,12 @@ class Tracing:
         self._tracepoints: dict[tuple[str, str], _Tracepoint] = {}
         self._record_comms = self._record_tgids = False
         self.synthetic = SyntheticEvents(self)
-        self.generating = 0
-        """How many synthetic events are being generated, one by a histogram of the other."""
+        self.generators: list[str] = []
+        """Names of the events whose histograms generate synthetic ones at the moment, each one the
+        event that the one before generates."""
+
+        self.origin = Origin.EVENT
+        """Of the event that happens, or of the first of these."""
 
         self.thresh = 0
         """Nanoseconds; of use to latency tracers only."""
@@ -104,6 +118,7 @@ class Tracing:
         del self.instances[name]
         if PRINTK_DEST in array.options:
             self.top.options.set(PRINTK_DEST, True)
+        self.update_following()
 
     # -- events ----------------------------------------------------------------------------
 
@@ -142,19 +157,31 @@ class Tracing:
         """The event's state in all instances."""
         return [array.files[event.system, event.name] for array in self.arrays()]
 
-    def generate(self, event: SyntheticEvent, task: TaskLike, values: Values) -> None:
-        """A synthetic event happens, in all instances where it is on."""
+    @contextmanager
+    def coming_from(self, origin: Origin) -> Iterator[None]:
+        """Have events happen that are caused by a write."""
+        self.origin = origin
+        try:
+            yield
+        finally:
+            self.origin = Origin.EVENT
+
+    def generate(self, event: SyntheticEvent, task: TaskLike, values: Values, by: str) -> None:
+        """A synthetic event happens, in all instances where it is on.
+
+        by: name of the event whose histogram generates it.
+        """
         files = [file for file in self.files_of(event) if file.registered]
         if not files:
             return
-        self.generating += 1
+        self.generators.append(by)
         try:
-            preempt_count = self.generating * self.version.synthetic_preempt_count
+            preempt_count = len(self.generators) * self.version.synthetic_preempt_count
             record = event.record(task.pid, preempt_count, values)
             for file in files:
                 file.fire(task, record)
         finally:
-            self.generating -= 1
+            self.generators.pop()
 
     def event_of_id(self, id: int) -> TraceEvent | None:
         return self._by_id.get(id)
@@ -178,6 +205,33 @@ class Tracing:
         self._record_comms = bool(active) and "record-cmd" in self.top.options
         self._record_tgids = any("record-tgid" in array.options for array in active)
 
+    # -- processes -------------------------------------------------------------------------
+
+    def update_following(self) -> None:
+        """Listen to forks and ends of processes only while some list of pids follows them.
+
+        Modelled after trace_event_follow_fork() (kernel/trace/trace_events.c) and
+        ftrace_pid_follow_fork() (kernel/trace/ftrace.c).
+        """
+        follows = any(array.following_pids() for array in self.arrays())
+        for name, function in (
+            ("sched_process_fork", self._process_forked),
+            ("sched_process_exit", self._process_exited),
+        ):
+            tracepoint = self._tracepoints.get((SCHED, name))
+            if tracepoint is not None:
+                tracepoint.bind(function if follows else tracepoint.unheard)
+
+    def _process_forked(self, parent_pid: int, child_pid: int) -> None:
+        for array in self.arrays():
+            for pids in array.following_pids():
+                pids.fork(parent_pid, child_pid)
+
+    def _process_exited(self, pid: int) -> None:
+        for array in self.arrays():
+            for pids in array.following_pids():
+                pids.exit(pid)
+
     # -- what is recorded ------------------------------------------------------------------
 
     def recorded(self, task: TaskLike) -> None:
@@ -192,8 +246,14 @@ class Tracing:
     def stack_record(self, event: TraceEvent, task: TaskLike) -> bytes:
         """A record of the kernel stack that leads to an event."""
         kernel_stack = self.ftrace_events["kernel_stack"]
-        addresses = stack_of(event.name, self.version.name, task.comm)
+        events = (*self.generators, event.name)
+        addresses = stack_of(events, self.origin, self.version.name, task.comm)
         return kernel_stack.layout.pack((kernel_stack.id, 0, 0, task.pid), addresses)
+
+    def hist_stack(self, event: str, task: TaskLike) -> tuple[int, ...]:
+        """The kernel stack that leads to an event, as its histograms find it."""
+        events = (*self.generators, event)
+        return hist_stack_of(events, self.origin, self.version.name, task.comm)
 
     def user_stack_record(self, task: TaskLike) -> bytes | None:
         """A record of where a task is in user space; None for a kernel thread."""

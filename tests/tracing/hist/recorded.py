@@ -21,6 +21,7 @@ _MODIFIERS = r"\.(?:hex|sym-offset|sym|execname|syscall|log2|buckets=\d+|usecs|p
 _NOISE = (
     (re.compile(r"^\[ *\d+\.\d{6}\] ", re.M), "[TIME] "),
     (re.compile(r"(common_pid|pid): +\d+"), r"\1: PID"),
+    (re.compile(r"common_type: +\d+"), "common_type: ID"),
 )
 _HELPER = ":synthetic_"
 """In a trigger that goes with the one that needed it."""

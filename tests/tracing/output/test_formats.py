@@ -236,7 +236,7 @@ def test_fields_that_do_not_fit_into_the_line_buffer_are_left_out() -> None:
     event = file.event
     assert isinstance(event, SyntheticEvent)
     value = b"x" * 251
-    lab.tracing.generate(event, SHELL, [value] * len(names))
+    lab.tracing.generate(event, SHELL, [value] * len(names), "print")
     (line,) = lab.lines()
     assert len(line) == 4018
     assert line.endswith(f"{names[13]}={value.decode()} [LINE TOO BIG]")

@@ -161,8 +161,8 @@ def _event_tree(file: EventFile) -> Directory:
         ),
         "hist": HistFile(file),
         "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
-        "inject": TextFile(0o200, _unreadable, _inject(file)),
         "trigger": _trigger_file(file),
+        **_inject_entry(file),
     }
     array = file.array
     return _EventsFolder(array, listed(entries, LISTINGS[array.tracing.version.name].event))
@@ -177,6 +177,13 @@ def _trigger_file(file: EventFile) -> TextFile:
         holds=False,
         seeks=Seeks.READERS_NOT_TO_END,
     )
+
+
+def _inject_entry(file: EventFile) -> dict[str, Node]:
+    """The ``inject`` file of an event, in a lab that has it."""
+    if not file.array.tracing.has_inject:
+        return {}
+    return {"inject": TextFile(0o200, _unreadable, _inject(file))}
 
 
 def _unreadable() -> str:
@@ -234,7 +241,7 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
     }
     if event.name in ("function", "print"):
         entries["id"] = TextFile(0o440, lambda: f"{event.id}\n", holds=False)
-        entries["inject"] = TextFile(0o200, _unreadable, _inject(file))
+        entries |= _inject_entry(file)
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)
     order = LISTINGS[array.tracing.version.name].event_of_ftrace

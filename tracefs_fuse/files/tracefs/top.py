@@ -217,7 +217,8 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         )
         for name, shown in function_filter.FILES.items()
     }
-    entries |= {name: _function_pid_file() for name in function_filter.PID_FILES}
+    entries["set_ftrace_pid"] = _function_pid_file(array.function_pids.only)
+    entries["set_ftrace_notrace_pid"] = _function_pid_file(array.function_pids.never)
     return entries
 
 
@@ -297,11 +298,10 @@ def _pid_file(array: TraceArray, pids: PidList) -> TextFile:
     )
 
 
-def _function_pid_file() -> TextFile:
-    pids = PidList()
+def _function_pid_file(pids: PidList) -> TextFile:
     return TextFile(
         0o640,
-        lines_of(lambda: pids.text() or function_filter.NO_PID),
+        lines_of(lambda: function_filter.NO_PID if pids.pids is None else pids.text()),
         words(pids.add),
         truncated=lambda request: pids.clear(),
         seeks=Seeks.READERS_NOT_TO_END,

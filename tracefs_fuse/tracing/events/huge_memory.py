@@ -84,7 +84,12 @@ STATUS = {
 }
 """enum scan_result by number: the names that the events print (SCAN_STATUS)."""
 
-_FIRST_ID = {"6.1": 633, "6.12": 627, "6.18": 712, "7.3": 612}
+_FIRST_ID = {"6.1": 633, "6.12": 684, "6.18": 712, "7.3": 612}
+"""The id of the first event, by version.
+
+Ids depend on how a kernel is built; those of 6.12 are of the kernel in the article that the lab
+follows.
+"""
 
 _MM = ("struct mm_struct *", "mm")
 _FILENAME = ("__data_loc char[]", "filename")

@@ -1,10 +1,15 @@
 """The kernel functions that lead to an event, for each kernel version, as data.
 
 A frame is written as the kernel shows it, ``function+offset/size``; innermost first.  Observed on
-stock kernels, but for the frames of collapse_file() and of the swap-in, which are plausible.
+stock kernels, but for the frames of collapse_file() and of the swap-in, which are plausible, and
+those of a write to ``inject``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracefs_fuse.tracing.origin import Origin
 
 _TRACE = "trace_event_raw_event_"
 """Starts the name of the function that records an event."""
@@ -23,7 +28,7 @@ _SYSCALL = {
 }
 _MADVISE = {
     "6.1": "do_madvise+0x4dc/0xdf0 __x64_sys_madvise+0x28/0x30",
-    "6.12": "do_madvise+0x671/0x1720 __x64_sys_madvise+0x2b/0x40",
+    "6.12": "do_madvise+0x67d/0x1750 __x64_sys_madvise+0x2b/0x40",
     "6.18": "madvise_vma_behavior+0x2f4/0xbb0 madvise_do_behavior+0x175/0x580"
     " do_madvise+0xd9/0x140 __x64_sys_madvise+0x2b/0x40",
     "7.3": "madvise_vma_behavior+0x24e/0xa60 madvise_do_behavior+0x17b/0x5e0"
@@ -36,11 +41,58 @@ _WRITE = {
     "7.3": "vfs_write+0xcf/0x450 ksys_write+0xbe/0xe0",
 }
 _MARKER = {
+    "6.1": "tracing_mark_write+0x161/0x240",
+    "6.12": "tracing_mark_write+0x135/0x270",
+    "6.18": "write_marker_to_buffer+0xe2/0x1c0 tracing_mark_write+0x129/0x170",
+    "7.3": "write_marker_to_buffer+0xe2/0x1c0 tracing_mark_write+0xf3/0x140",
+}
+"""A write to trace_marker while the triggers of the marker run."""
+
+_MARKER_END = {
     "6.1": "tracing_mark_write+0x1fc/0x240",
     "6.12": "tracing_mark_write+0x21d/0x270",
-    "6.18": "write_marker_to_buffer+0x182/0x1c0 tracing_mark_write+0x129/0x170",
-    "7.3": "write_marker_to_buffer+0x182/0x1c0 tracing_mark_write+0xf3/0x140",
+    "6.18": "write_marker_to_buffer+0x182/0x1c0",
+    "7.3": "write_marker_to_buffer+0x182/0x1c0",
 }
+"""The same function when the marker is recorded: the trigger stacktrace runs from here."""
+
+_INJECT = "trace_inject_entry+0xd4/0x130 event_inject_write+0x2b6/0x3a0"
+"""A write to ``inject`` while the triggers of the event run.
+
+The functions are those of a recorded kernel; their sizes are plausible, for no stock kernel has
+them.
+"""
+
+_WRITE_CALL = {
+    "6.1": "__x64_sys_write+0x15/0x20 x64_sys_call+0x3c6/0x12a0",
+    "6.12": "__x64_sys_write+0x15/0x20 x64_sys_call+0x79/0x14c0",
+    "6.18": "__x64_sys_write+0x15/0x20 x64_sys_call+0x79/0x1500",
+    "7.3": "__x64_sys_write+0x15/0x20 x64_sys_call+0x79/0x1570",
+}
+"""Between write(2) and its system call on kernels that have ``inject``.
+
+They keep frame pointers, so these functions show, which jump to the next one on stock kernels.
+"""
+
+_COMMIT = {
+    "6.1": "trace_event_buffer_commit+0x193/0x250",
+    "6.12": "trace_event_buffer_commit+0x19d/0x250",
+    "6.18": "trace_event_buffer_commit+0x1aa/0x260",
+    "7.3": "trace_event_buffer_commit+0x1aa/0x260",
+}
+"""Runs the triggers of a tracepoint's event and of a synthetic one."""
+
+_SYNTHETIC = {
+    "6.1": f"{_TRACE}synth+0x221/0x350 action_trace+0x5c/0x70"
+    " event_hist_trigger+0x419/0x440 event_triggers_call+0x4f/0xe0",
+    "6.12": f"{_TRACE}synth+0x253/0x3b0 action_trace+0x5e/0x70"
+    " event_hist_trigger+0x635/0x660 event_triggers_call+0xe3/0x180",
+    "6.18": f"{_TRACE}synth+0x256/0x3b0 action_trace+0x67/0x70"
+    " event_hist_trigger+0x633/0x6d0 event_triggers_call+0x82/0x130",
+    "7.3": f"{_TRACE}synth+0x21c/0x2e0 action_trace+0x67/0x70"
+    " event_hist_trigger+0x604/0x6a0 event_triggers_call+0xe6/0x180",
+}
+"""A histogram generates a synthetic event: between that event and the triggers of its cause."""
 
 MARKER_WRITER = {
     "6.1": "tracing_mark_write+0xdd/0x240",
@@ -108,15 +160,15 @@ _SCANS = {
         ),
         "mm_collapse_huge_page": (
             _PMD,
-            "+0x6c/0xb0 collapse_huge_page+0x184/0x13c0 hpage_collapse_scan_pmd+0x60e/0x6f0",
+            "+0x6c/0xb0 collapse_huge_page+0x184/0x13d0 hpage_collapse_scan_pmd+0x60e/0x6f0",
         ),
         "mm_collapse_huge_page_isolate": (
             _PMD,
-            "+0x9f/0xe0 collapse_huge_page+0x1346/0x13c0 hpage_collapse_scan_pmd+0x60e/0x6f0",
+            "+0x9f/0xe0 collapse_huge_page+0x12aa/0x13d0 hpage_collapse_scan_pmd+0x60e/0x6f0",
         ),
         "mm_collapse_huge_page_swapin": (
             _PMD,
-            "+0x8f/0xd0 __collapse_huge_page_swapin+0x2b4/0x4a0 collapse_huge_page+0x2eb/0x13c0"
+            "+0x8f/0xd0 __collapse_huge_page_swapin+0x2b4/0x4a0 collapse_huge_page+0x2eb/0x13d0"
             " hpage_collapse_scan_pmd+0x60e/0x6f0",
         ),
     },
@@ -166,52 +218,68 @@ _SCANS = {
 }
 """Who is the caller, and what lies between it and the event; starts in the event's function."""
 
-_SYNTHETIC = (
-    f"{_TRACE}synth+0x1a4/0x2f0 action_trace+0x5d/0x70 event_hist_trigger+0x265/0x3a0"
-    " event_triggers_call+0x6d/0xf0 trace_event_buffer_commit+0x74/0x290"
-)
-"""A histogram on another event generates it; which one is not said."""
-
 KHUGEPAGED = "khugepaged"
 """Task whose stacks end in a kernel thread; all others come from a system call."""
 
 USER_ADDRESS = 0x7FFFF7E8C9A7
 """Where a process is in its C library when it makes a system call."""
 
-HIST_SKIPPED = 2
-"""Functions nearest to an event that a histogram leaves out of its stacks."""
-
-HIST_SKIPPED_MARKER = 3
-"""The same for trace_marker, which has fewer functions before the trigger."""
-
-MARKER = "print"
+_HIST_SKIPPED = 3
+"""Functions nearest to its trigger that a histogram leaves out of its stacks."""
 
 
-def frames_of(event: str, version: str, task: str) -> list[str]:
-    """The frames of an event's stack, innermost first.
-
-    task: name of the task that runs.  An event that is not known is a synthetic one.
-    """
-    in_thread = task == KHUGEPAGED
-    end = _THREAD[version] if in_thread else _SYSCALL[version]
-    scan = _SCANS[version].get(event)
-    if event == MARKER:
-        parts = [_MARKER[version], _WRITE[version]]
-    elif scan is None:
-        parts = [_SYNTHETIC, _CALLERS[version][_PMD][0] if in_thread else _WRITE[version]]
+def _root_callers(event: str, origin: Origin, version: str, task: str) -> list[str]:
+    """The frames below the triggers of an event that no histogram generates."""
+    if origin is Origin.MARKER:
+        parts = [_MARKER[version], _WRITE[version], _SYSCALL[version]]
+    elif origin is Origin.INJECTED:
+        parts = [_INJECT, _WRITE[version], _WRITE_CALL[version], _SYSCALL[version]]
     else:
-        kind, frames = scan
+        kind, frames = _SCANS[version][event]
         thread_caller, call_caller = _CALLERS[version][kind]
-        caller = thread_caller if in_thread else f"{call_caller} {_MADVISE[version]}"
-        parts = [f"{_TRACE}{event}{frames}", caller]
-    return " ".join([*parts, end]).split()
+        parts = [_COMMIT[version], f"{_TRACE}{event}{frames}"]
+        if task == KHUGEPAGED:
+            parts += [thread_caller, _THREAD[version]]
+        else:
+            parts += [call_caller, _MADVISE[version], _SYSCALL[version]]
+    return " ".join(parts).split()
+
+
+def _callers(events: Sequence[str], origin: Origin, version: str, task: str) -> list[str]:
+    """The frames from the function that runs the last event's triggers outwards."""
+    root, *generated = events
+    frames = _root_callers(root, origin, version, task)
+    for _ in generated:
+        frames = [*f"{_COMMIT[version]} {_SYNTHETIC[version]}".split(), *frames]
+    return frames
+
+
+def frames_of(events: Sequence[str], origin: Origin, version: str, task: str) -> list[str]:
+    """The frames that the trigger and the option ``stacktrace`` record, innermost first.
+
+    events: names, the last one that of the event; each one before it generates the next.
+    origin: of the first event.
+    task: name of the task that runs.
+    """
+    callers = _callers(events, origin, version, task)
+    if origin is Origin.MARKER and len(events) == 1:
+        return [_MARKER_END[version], *callers[1:]]
+    return callers[1:]
+
+
+def hist_frames_of(events: Sequence[str], origin: Origin, version: str, task: str) -> list[str]:
+    """The frames that a histogram finds; parameters as of frames_of().
+
+    Modelled after HIST_STACKTRACE_SKIP (kernel/trace/trace_events_hist.c).
+    """
+    return _callers(events, origin, version, task)[_HIST_SKIPPED:]
 
 
 def all_frames(version: str) -> set[str]:
     """Every frame that some stack or some address in a trace of a version has."""
-    return {MARKER_WRITER[version], SNAPSHOT_REFUSER[version]} | {
-        frame
-        for event in (*_SCANS[version], MARKER, "")
-        for task in (KHUGEPAGED, "")
-        for frame in frames_of(event, version, task)
-    }
+    frames = {MARKER_WRITER[version], SNAPSHOT_REFUSER[version], _MARKER_END[version]}
+    for event in _SCANS[version]:
+        for origin in Origin:
+            for task in (KHUGEPAGED, ""):
+                frames |= {*_callers((event, ""), origin, version, task)}
+    return frames

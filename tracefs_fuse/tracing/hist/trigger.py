@@ -62,7 +62,7 @@ class HistTrigger(Trigger):
         self.needs = frozenset(composer.needs)
         tracing = self.file.array.tracing
         if (self.file.event.system, self.file.event.name) in tracing.synthetic:
-            nested = f"{namespace.bind(tracing, 'tracing')}.generating"
+            nested = f"len({namespace.bind(tracing.generators, 'generators')})"
             lines = [f"if {nested} < {_MAX_NESTED}:", *indented(lines)]
         if self._switches_itself():
             lines = [f"if not {namespace.bind(self, 'hist')}.paused:", *indented(lines)]

@@ -19,7 +19,6 @@ from tracefs_fuse.tracing.hist.expression import (
 )
 from tracefs_fuse.tracing.hist.field import MAX_STRING, F, HistField
 from tracefs_fuse.tracing.hist.keys import KeyForm, array_size, form_of, key_converter
-from tracefs_fuse.tracing.kallsyms import hist_stack_of
 
 if TYPE_CHECKING:
     from tracefs_fuse.tracing.event_file import EventFile
@@ -96,8 +95,8 @@ class UpdateComposer:
             words = self._namespace.bind(_addresses, "addresses")
             return f"{words}({self._variable(field)}, {depth})"
         self.needs.add("task")
-        stack = self._namespace.bind(hist_stack_of, "hist_stack_of")
-        return f"{stack}({self._file.event.name!r}, {version.name!r}, task.comm)[:{depth}]"
+        stack = self._namespace.bind(self._file.array.tracing.hist_stack, "hist_stack")
+        return f"{stack}({self._file.event.name!r}, task)[:{depth}]"
 
     def _string(self, field: HistField) -> str:
         if F.EXECNAME in field.flags:
@@ -244,7 +243,7 @@ class UpdateComposer:
             self._argument(reference, field.kind)
             for reference, field in zip(action.arguments, action.synthetic.fields, strict=True)
         ]
-        return [f"{generate}({event}, task, ({', '.join(values)},))"]
+        return [f"{generate}({event}, task, ({', '.join(values)},), {self._file.event.name!r})"]
 
     def _argument(self, reference: HistField, kind: Kind) -> str:
         """What a field of a synthetic event gets."""

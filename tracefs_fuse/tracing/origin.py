@@ -1,0 +1,18 @@
+"""Where an occurrence of an event comes from."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Origin(Enum):
+    """The ways in which an event happens."""
+
+    EVENT = "event"
+    """The event itself: a tracepoint, or a synthetic event that is generated."""
+
+    INJECTED = "injected"
+    """A record put in by hand: triggers that don't need it don't run."""
+
+    MARKER = "marker"
+    """A write to trace_marker: always kept, and triggers always get to see the record."""
