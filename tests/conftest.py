@@ -24,7 +24,7 @@ MountLab = Callable[..., Path]
 def run_command(
     *arguments: str | Path, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``tracefs-fuse`` with arguments."""
+    """Run ``tracefs-fuse`` with arguments; it hears no signal that is for the caller's terminal."""
     return subprocess.run(
         [*TRACEFS_FUSE, *map(str, arguments)],
         capture_output=True,
@@ -33,6 +33,7 @@ def run_command(
         check=False,
         cwd=ROOT,
         env=env,
+        start_new_session=True,
     )
 
 

@@ -11,22 +11,26 @@ import sys
 import time
 from collections import Counter
 
+from tests.ending import Ending, Progress
 from tests.fuzz.core import CoreLab
 from tests.fuzz.generator import Generator
 from tests.fuzz.mount import MountedLab
 from tests.fuzz.sequence import Counts, play, shortest
+from tracefs_fuse.cli.ending import Ended
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _LENGTH = {CoreLab: 60, MountedLab: 300}
-"""Requests before the lab is made anew."""
+"""Requests that one lab gets."""
 
 
 def main() -> int:
     options = _options()
-    lab: type[CoreLab] | type[MountedLab] = MountedLab if options.mount else CoreLab
-    failed = False
-    for kernel in options.kernel or sorted(VERSIONS):
-        failed |= _run(options, kernel, lab)
+    failed, ending = False, Ending()
+    with ending.listens():
+        for kernel in options.kernel or sorted(VERSIONS):
+            run = _Run(options, kernel, ending)
+            run.play()
+            failed |= bool(run.failures)
     return int(failed)
 
 
@@ -53,30 +57,61 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(options: argparse.Namespace, kernel: str, lab: type[CoreLab] | type[MountedLab]) -> bool:
-    """Fuzz one kernel; returns whether anything failed."""
-    counts, failures, began = Counts(), Counter[str](), time.monotonic()
-    make_target = functools.partial(lab, kernel)
-    number = options.sequence
-    while counts.inputs < options.inputs and len(failures) < options.failures:
-        seed = f"{options.seed} {kernel} {number}"
-        requests = Generator(kernel, lab.operations, seed).sequence(_LENGTH[lab])
-        failure = play(make_target, requests, counts)
-        if failure is not None:
-            failures[failure.kind] += 1
-            if failures[failure.kind] == 1:
-                print(f"\nFAILED: --seed {options.seed} --kernel {kernel} --sequence {number}")
-                print(f"{failure.kind}\n{failure.told}", flush=True)
-                print("shortest:")
-                for request in shortest(make_target, requests, failure):
-                    print(f"    {request}")
-        number += 1
-        _progress(f"{kernel}: {counts.inputs} of {options.inputs}")
-    seconds = time.monotonic() - began
-    print(f"\n{kernel}: {counts.inputs} inputs in {number - options.sequence} sequences", end="")
-    print(f" and {seconds:.0f} s; failures: {dict(failures) or 'none'}")
-    _tell_counts(counts)
-    return bool(failures)
+class _Run:
+    """The fuzzing of one kernel."""
+
+    def __init__(self, options: argparse.Namespace, kernel: str, ending: Ending) -> None:
+        lab: type[CoreLab] | type[MountedLab] = MountedLab if options.mount else CoreLab
+        self._options = options
+        self._kernel = kernel
+        self._ending = ending
+        self._make_target = functools.partial(lab, kernel)
+        self._operations, self._length = lab.operations, _LENGTH[lab]
+        self._number = options.sequence
+        self._counts, self.failures = Counts(), Counter[str]()
+        self._progress = Progress()
+
+    def play(self) -> None:
+        """Play sequences until there are inputs or failures enough, or a signal ends the run."""
+        options, began = self._options, time.monotonic()
+        try:
+            while self._counts.inputs < options.inputs and len(self.failures) < options.failures:
+                self._play_one()
+                self._number += 1
+        except Ended:
+            print(f"\nended early; to go on: {self._arguments}")
+            raise
+        finally:
+            played, seconds = self._number - options.sequence, time.monotonic() - began
+            print(f"\n{self._kernel}: {self._counts.inputs} inputs in {played} sequences", end="")
+            print(f" and {seconds:.0f} s; failures: {dict(self.failures) or 'none'}")
+            _tell_counts(self._counts)
+
+    @property
+    def _arguments(self) -> str:
+        """The options by which the sequence can be played again."""
+        mount = "--mount " if self._options.mount else ""
+        named = f"--seed {self._options.seed} --kernel {self._kernel} --sequence {self._number}"
+        return mount + named
+
+    def _play_one(self) -> None:
+        seed = f"{self._options.seed} {self._kernel} {self._number}"
+        requests = Generator(self._kernel, self._operations, seed).sequence(self._length)
+        failure = play(self._make_target, requests, self._counts, self._before_each)
+        if failure is None:
+            return
+        self.failures[failure.kind] += 1
+        if self.failures[failure.kind] == 1:
+            print(f"\nFAILED: {self._arguments}")
+            print(f"{failure.kind}\n{failure.told}", flush=True)
+            print("shortest:")
+            for request in shortest(self._make_target, requests, failure, self._before_each):
+                print(f"    {request}")
+
+    def _before_each(self) -> None:
+        self._ending.check()
+        done = f"{self._counts.inputs} of {self._options.inputs} inputs"
+        self._progress.tell(f"{self._kernel}: {done}; {self._arguments}")
 
 
 def _tell_counts(counts: Counts) -> None:
@@ -95,11 +130,6 @@ def _tell_counts(counts: Counts) -> None:
 
 def _told(statuses: Counter[str]) -> str:
     return " ".join(f"{status}:{count}" for status, count in statuses.most_common() if count)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -65,15 +65,22 @@ class _Failed(Exception):
 
 
 def play(
-    make_target: Callable[[], Target], requests: Sequence[Request], counts: Counts | None = None
+    make_target: Callable[[], Target],
+    requests: Sequence[Request],
+    counts: Counts | None = None,
+    before_each: Callable[[], None] = lambda: None,
 ) -> Failure | None:
-    """Make the requests of a new lab; then see whether the lab is alive."""
+    """Make the requests of a new lab; then see whether the lab is alive.
+
+    before_each: called before each request; what it raises ends the sequence.
+    """
     target = make_target()
     counts = counts or Counts()
     player = _Player(target, counts)
     number = 0
     try:
         for number, request in enumerate(requests):  # noqa: B007
+            before_each()
             player.ask(request)
         number = len(requests)
         check_alive(target, player.triggers)
@@ -227,12 +234,15 @@ def _expect(answer: Answer, what: str) -> None:
 
 
 def shortest(
-    make_target: Callable[[], Target], requests: Sequence[Request], failure: Failure
+    make_target: Callable[[], Target],
+    requests: Sequence[Request],
+    failure: Failure,
+    before_each: Callable[[], None] = lambda: None,
 ) -> list[Request]:
     """Of the requests those that it takes to fail in the same way, with the least data."""
 
     def fails(kept: Sequence[Request]) -> bool:
-        again = play(make_target, kept)
+        again = play(make_target, kept, before_each=before_each)
         return again is not None and again.kind == failure.kind
 
     kept = list(requests[: failure.number + 1])

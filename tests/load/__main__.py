@@ -10,6 +10,7 @@ import dataclasses
 import sys
 
 from engine.workloads import WORKLOADS
+from tests.ending import Ending, Progress
 from tests.load.run import Account, Plan, Report, run
 from tracefs_fuse.tracing.versions import VERSIONS
 
@@ -17,15 +18,30 @@ _DEFAULT = Plan()
 
 
 def main() -> int:
-    options = _options()
-    report = run(
-        Plan(options.kernel, 60 * options.minutes, options.seed, options.workload, options.speed),
-        _progress,
-    )
-    _tell(report)
-    for fault in report.faults:
-        print(f"FAILED: {fault}")
+    options, ending, progress = _options(), Ending(), Progress()
+    plan = Plan(options.kernel, 60 * options.minutes, options.seed, options.workload, options.speed)
+
+    def tell(text: str) -> bool:
+        progress.tell(text)
+        return not ending.came
+
+    with ending.listens():
+        report = run(plan, tell)
+        _tell(report)
+        for fault in report.faults:
+            print(f"FAILED: {fault}")
+        if ending.came:
+            print(f"ended early; to repeat: {_arguments(plan)}")
+        ending.check()
     return int(bool(report.faults))
+
+
+def _arguments(plan: Plan) -> str:
+    """The options of a run."""
+    return (
+        f"--minutes {plan.seconds / 60:g} --seed {plan.seed} --kernel {plan.kernel} "
+        f"--workload {plan.workload} --speed {plan.speed:g}"
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -73,11 +89,6 @@ def _tell(report: Report) -> None:
             f"and last third, {most} kB at most (bound {memory.bound_kb}); "
             f"{memory.threads} threads at most"
         )
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -78,8 +78,11 @@ class Stuck(Exception):
     """A request is not answered."""
 
 
-def run(plan: Plan, progress: Callable[[str], None] = lambda text: None) -> Report:
-    """Put a lab under load."""
+def run(plan: Plan, goes_on: Callable[[str], bool] = lambda text: True) -> Report:
+    """Put a lab under load.
+
+    goes_on: is told now and then how far the run is; the run ends early when it returns False.
+    """
     cpus = sorted(os.sched_getaffinity(0))[:_MOST_CPUS]
     lab = LoadedLab(plan.kernel, max(cpus) + 1, plan.workload, plan.speed, plan.seed)
     report = Report()
@@ -87,7 +90,7 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda text: None) -> Repo
     try:
         lab.make_instances()
         report.memory = Memory(lab.daemon, max(cpus) + 1, _MAKERS)
-        _Run(plan, lab, cpus, report, crews, progress).play()
+        _Run(plan, lab, cpus, report, crews, goes_on).play()
     except Stuck as stuck:
         report.faults.append(str(stuck))
         for crew in crews:
@@ -111,14 +114,14 @@ class _Run:
         cpus: list[int],
         report: Report,
         crews: list[Crew],
-        progress: Callable[[str], None],
+        goes_on: Callable[[str], bool],
     ) -> None:
         self._plan = plan
         self._lab = lab
         self._cpus = cpus
         self._report = report
         self._crews = crews
-        self._progress = progress
+        self._goes_on = goes_on
         self._board = Board(THREADS)
         self._threads = 0
 
@@ -130,9 +133,10 @@ class _Run:
             self._crew([job for job, count in _VISITORS for _ in range(count)]),
             self._crew(self._changers()),
         ]
-        while time.monotonic() < began + self._plan.seconds:
+        left = self._plan.seconds
+        while left > 0 and self._look(left):
             time.sleep(_TURN)
-            self._look()
+            left = began + self._plan.seconds - time.monotonic()
         self._report.seconds = time.monotonic() - began
         self._board.end()
         done = [told for crew in others for told in self._done(crew)]
@@ -142,14 +146,17 @@ class _Run:
                 self._lab.write_last(stage, cpu, END)
         self._sum_up(done + self._done(readers))
 
-    def _look(self) -> None:
+    def _look(self, left: float) -> bool:
+        """See whether all is well; returns whether to go on.  left: seconds."""
         memory = self._report.memory
         assert memory is not None
         memory.sample()
         waited, what = self._board.longest_wait()
         if waited > _LONGEST_WAIT:
             raise Stuck(f"no answer for {waited:.0f} s: {what}")
-        self._progress(f"{self._board.requests} requests, {memory.now_kb} kB")
+        return self._goes_on(
+            f"{self._board.requests} requests, {memory.now_kb} kB, {left:.0f} s to go"
+        )
 
     # -- crews -----------------------------------------------------------------------------
 
