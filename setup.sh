@@ -58,7 +58,15 @@ set_up() {
     exec 9<&-
 }
 
+# An environment whose Python this user may not run is another user's, and stays as it is.
+check_owner() {
+    owner=$(stat -c %u "$venv" 2>/dev/null) || return 0
+    [ "$owner" = "$(id -u)" ] || "$venv/bin/python" -c '' 2>/dev/null ||
+        fail "$venv is of another user and its Python can't be run; use a copy of $top of your own"
+}
+
 install_all() {
+    check_owner
     extra=${1:+[$1]}
     find_python || has python3 || debian python3 python3-venv
     find_python ||

@@ -124,3 +124,21 @@ def test_tree_that_can_not_be_written(fresh: Path) -> None:
     done = run(*read_only, fresh / "mount.sh", "DIR")
     assert done.returncode == 1
     assert f"\nmount.sh: could not make {fresh}/.venv; see above" in done.stderr
+
+
+@needs_root
+def test_environment_of_another_user(fresh: Path) -> None:
+    assert run(fresh / "mount.sh", "DIR").stdout == "mount DIR\n"
+    python = fresh / ".venv/bin/python"
+    python.unlink()
+    python.symlink_to("/nonexistent")
+    for path in (fresh / ".venv", *(fresh / ".venv").rglob("*")):
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    before = sorted((fresh / ".venv").rglob("*"))
+    said = refused(run(fresh / "mount.sh", "DIR"))
+    assert said == (
+        f"{fresh}/.venv is of another user and its Python can't be run; "
+        f"use a copy of {fresh} of your own"
+    )
+    assert sorted((fresh / ".venv").rglob("*")) == before
+    assert (fresh / "log").read_text() == "made\ninstalled\n"
