@@ -22,11 +22,13 @@ NOISE = [
     (re.compile(r"^ID: \d+$", re.M), "ID: N"),
     (re.compile(r"__(\w+)_\d+_(\d)\b"), r"__\1_PID_\2"),
     (re.compile(r"(, |up )\d.* s, .*B/s"), r"\1IN TIME"),
+    (re.compile(r"^dd: trace: cannot skip to specified offset\n", re.M), ""),
     (re.compile(r"\bsed\w{6}\b"), "sedXXXXXX"),
     (re.compile(r"Error reading stack tracer status\n\n"), ""),
     (re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]"), ""),
 ]
-"""Tasks, CPUs, times, ids, names that libtracefs makes up, and a complaint about a stack tracer."""
+"""Tasks, CPUs, times, ids, names that libtracefs makes up, a complaint about a stack tracer, and
+that of Debian 12's dd about a skip which works after all (Debian 13's has none)."""
 
 
 def normal(text: str) -> list[str]:

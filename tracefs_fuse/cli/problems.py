@@ -17,6 +17,7 @@ _LIMITS = {errno.EAGAIN: "u", errno.EMFILE: "n", errno.ENOMEM: "v"}
 
 _SHELL = "or try: mount.sh --shell"
 _ADVICE = {
+    "failed to open /etc/mtab": f"make it: sudo ln -s /proc/self/mounts /etc/mtab, {_SHELL}",
     "could not determine username": f"be a user that has a name, {_SHELL}",
     "no write access": "choose another folder",
     "not owned by user": "choose another folder",
