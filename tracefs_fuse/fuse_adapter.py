@@ -24,7 +24,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import fuse
 
@@ -68,6 +68,14 @@ _ENDLESS_SIZE = 1 << 62
 
 _NO_FILE_SYSTEM = FileSystem()
 """What the folders above those of the kernel's file systems belong to."""
+
+
+class _Found(NamedTuple):
+    """A node, and what it has of the folders above."""
+
+    node: Node
+    filesystem: FileSystem
+    owner: Owner
 
 
 class PaceLike(Protocol):
@@ -139,15 +147,16 @@ class LabOperations:
 
     # -- nodes -----------------------------------------------------------------------------
 
-    def _find(self, path: str, request: Request) -> tuple[Node, FileSystem]:
-        """A node, and the file system that it belongs to."""
+    def _find(self, path: str, request: Request) -> _Found:
+        """Look a node up.  May raise EACCES, ENAMETOOLONG, ENOENT or ENOTDIR."""
         node: Node = self._root
-        filesystem = _NO_FILE_SYSTEM
+        filesystem, owner = _NO_FILE_SYSTEM, self._owner
         for name in path[1:].split("/") if path != "/" else ():
             if not isinstance(node, Directory):
                 raise refuse(errno.ENOTDIR)
             filesystem = node.filesystem or filesystem
-            check_permission(node, node.owner or self._owner, request, os.X_OK)
+            owner = self._default_owner(node, owner)
+            check_permission(node, node.owner or owner, request, os.X_OK)
             if filesystem.name_limit is not None and len(name) > filesystem.name_limit:
                 raise refuse(errno.ENAMETOOLONG)
             found = node.find(name, request)
@@ -156,13 +165,21 @@ class LabOperations:
             node = found
         if isinstance(node, Directory):
             filesystem = node.filesystem or filesystem
-        return node, filesystem
+            owner = self._default_owner(node, owner)
+        return _Found(node, filesystem, node.owner or owner)
 
-    def _directory(self, path: str, request: Request) -> Directory:
-        node, _ = self._find(path, request)
-        if not isinstance(node, Directory):
+    def _default_owner(self, folder: Directory, above: Owner) -> Owner:
+        if folder.default_owner is None:
+            return above
+        return folder.default_owner() or self._owner
+
+    def _directory(self, path: str, request: Request, wanted: int = 0) -> Directory:
+        """A folder with which the caller may do what is wanted."""
+        found = self._find(path, request)
+        if not isinstance(found.node, Directory):
             raise refuse(errno.ENOTDIR)
-        return node
+        self._check(found, request, wanted)
+        return found.node
 
     def _parent(self, path: str, *, new: bool = False) -> tuple[Directory, str, FileSystem]:
         """The folder in which the caller may change entries, the entry's name, its file system.
@@ -171,31 +188,27 @@ class LabOperations:
         """
         request = self._request()
         head, _, name = path.rpartition("/")
-        parent, filesystem = self._find(head or "/", request)
-        if not isinstance(parent, Directory):
+        found = self._find(head or "/", request)
+        if not isinstance(found.node, Directory):
             raise refuse(errno.ENOTDIR)
-        if new and not filesystem.finds_new:
+        if new and not found.filesystem.finds_new:
             raise refuse(errno.ENOENT)
-        self._check(parent, request, os.W_OK | os.X_OK)
-        return parent, name, filesystem
+        self._check(found, request, os.W_OK | os.X_OK)
+        return found.node, name, found.filesystem
 
-    def _owner_of(self, node: Node) -> Owner:
-        return node.owner or self._owner
-
-    def _check(self, node: Node, request: Request, wanted: int) -> None:
-        check_permission(node, self._owner_of(node), request, wanted)
+    def _check(self, found: _Found, request: Request, wanted: int) -> None:
+        check_permission(found.node, found.owner, request, wanted)
 
     def access(self, path: str, wanted: int) -> None:
         request = self._request()
-        self._check(self._find(path, request)[0], request, wanted)
+        self._check(self._find(path, request), request, wanted)
 
     def getattr(self, path: str, fh: Any = None) -> dict[str, Any]:
         """What stat shows.  Of what is asked about an open file, only lseek(2) is a GETATTR."""
         seeks_end = fh is not None and fuse_session.opcode() == fuse_session.GETATTR
         if seeks_end and self._open[fh.fh].seeks is Seeks.NOT_TO_END:
             raise refuse(errno.EINVAL)
-        node, filesystem = self._find(path, self._request())
-        uid, gid = self._owner_of(node)
+        node, filesystem, (uid, gid) = self._find(path, self._request())
         accessed, changed = node.times or (self._mounted_at, self._mounted_at)
         return {
             "st_ino": _inode_number(path),
@@ -220,7 +233,7 @@ class LabOperations:
 
     def opendir(self, path: str) -> int:
         request = self._request()
-        self._check(self._directory(path, request), request, os.R_OK)
+        self._directory(path, request, os.R_OK)
         return 0
 
     def readdir(self, path: str, fh: Any) -> Iterator[tuple[str, dict[str, int], int]]:
@@ -238,7 +251,7 @@ class LabOperations:
 
     def readlink(self, path: str) -> str:
         request = self._request()
-        node, _ = self._find(path, request)
+        node = self._find(path, request).node
         if not isinstance(node, Symlink):
             raise refuse(errno.EINVAL)
         return node.target(request)
@@ -255,14 +268,13 @@ class LabOperations:
 
     def chmod(self, path: str, mode: int) -> None:
         request = self._request()
-        node = self._settable(path, request)
-        check_setattr(self._owner_of(node), request)
+        node, _, owner = self._settable(path, request)
+        check_setattr(owner, request)
         node.mode = stat.S_IMODE(mode)
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         request = self._request()
-        node = self._settable(path, request)
-        owner = self._owner_of(node)
+        node, _, owner = self._settable(path, request)
         new_owner = (
             owner[0] if uid == _UNCHANGED else uid,
             owner[1] if gid == _UNCHANGED else gid,
@@ -270,29 +282,29 @@ class LabOperations:
         check_setattr(owner, request, new_owner)
         node.owner = new_owner
 
-    def _settable(self, path: str, request: Request) -> Node:
-        node, filesystem = self._find(path, request)
-        if filesystem.fixed_owners:
+    def _settable(self, path: str, request: Request) -> _Found:
+        found = self._find(path, request)
+        if found.filesystem.fixed_owners:
             raise refuse(errno.EPERM)
-        return node
+        return found
 
     def utimens(self, path: str, times: tuple[int, int]) -> None:
         """Keep times; who may write a file but does not own it may only set them to now."""
         request = self._request()
-        node, _ = self._find(path, request)
-        owner = self._owner_of(node)
-        if fuse_session.sets_times_to_now() and request.uid != owner[0]:
-            self._check(node, request, os.W_OK)
+        found = self._find(path, request)
+        if fuse_session.sets_times_to_now() and request.uid != found.owner[0]:
+            self._check(found, request, os.W_OK)
         else:
-            check_setattr(owner, request)
-        node.times = times
+            check_setattr(found.owner, request)
+        found.node.times = times
 
     def truncate(self, path: str, length: int, fh: Any = None) -> None:
         """A pseudo-file has no length to cut; only opening with O_TRUNC means something."""
         request = self._request()
-        node, filesystem = self._find(path, request)
+        found = self._find(path, request)
+        node, filesystem, _ = found
         if fh is None:
-            self._check(node, request, os.W_OK)
+            self._check(found, request, os.W_OK)
         if filesystem.largest is not None and length > filesystem.largest:
             raise refuse(errno.EFBIG)
         if filesystem.shows_truncation:
@@ -305,11 +317,12 @@ class LabOperations:
 
     def open(self, path: str, fi: Any) -> int:
         request, flags = self._request(), fi.flags
-        node, filesystem = self._find(path, request)
+        found = self._find(path, request)
+        node, filesystem, _ = found
         if not isinstance(node, File):
             raise refuse(errno.EISDIR)
         wanted = _WANTED[flags & os.O_ACCMODE] | (flags & os.O_TRUNC and os.W_OK)
-        self._check(node, request, wanted)
+        self._check(found, request, wanted)
         opened = node.open(request, flags)
         if flags & os.O_DIRECT:
             opened.release()
@@ -344,11 +357,11 @@ class LabOperations:
         self._open.pop(fi.fh).release()
 
     def fsync(self, path: str, datasync: int, fi: Any) -> None:
-        if not self._find(path, self._request())[1].syncs_files:
+        if not self._find(path, self._request()).filesystem.syncs_files:
             raise refuse(errno.EINVAL)
 
     def fsyncdir(self, path: str, datasync: int, fi: Any) -> None:
-        if not self._find(path, self._request())[1].syncs_folders:
+        if not self._find(path, self._request()).filesystem.syncs_folders:
             raise refuse(errno.EINVAL)
 
     def _request(self, *, splices: bool = False) -> Request:

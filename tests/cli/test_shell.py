@@ -159,6 +159,16 @@ def test_other_users_meet_the_modes() -> None:
     assert "Permission denied" in refused.stderr
 
 
+@pytest.mark.parametrize("busybox", ["", "busybox "])
+def test_remount_is_refused(busybox: str) -> None:
+    if busybox and not shutil.which("busybox"):
+        pytest.skip("busybox is missing; apt install busybox-static")
+    remount = f"{busybox}mount -t tracefs -o remount,gid=40 nodev {TRACING}"
+    said = in_shell("sh", "-c", f"{remount} || stat -c %g {TRACING}/trace")
+    assert said.stdout == "0\n"
+    assert "permission denied" in said.stderr
+
+
 # -- the command ---------------------------------------------------------------------------------
 
 

@@ -88,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
         _show(path)
     namespace.detach(_STAGE / "lab")
     namespace.detach(_STAGE)
+    namespace.enter()  # where nobody may remount the lab, which FUSE would not hear of
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
         print(_GREETING.format(kernel=options.kernel, life=life_of(options)) + remark, flush=True)

@@ -115,6 +115,10 @@ class Directory(Node):
     filesystem: FileSystem | None = None
     """What it and all below belong to; None for what the folder above does."""
 
+    default_owner: Callable[[], tuple[int, int] | None] | None = None
+    """User and group of it and of all below that have no ``owner``, for which None stands as there;
+    without it, those of the folder above."""
+
     def __init__(self, entries: Mapping[str, Node], mode: int = 0o755) -> None:
         self.mode = mode
         self._entries = dict(entries)

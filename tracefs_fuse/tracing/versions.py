@@ -133,6 +133,10 @@ class KernelVersion:
     options_hold: bool
     """Files in ``options`` hold their instance while they are open."""
 
+    instances_follow_owner: bool
+    """An instance's files, but not its ``events``, change their owner with ``instances``; otherwise
+    they keep the one that it had when the instance was made."""
+
     expands_top: bool
     """Whichever instance is used first, it is the buffers of the top level that are expanded."""
 
@@ -255,6 +259,7 @@ V7_3 = KernelVersion(
     marker_max=4096,
     marker_raw_max=4096,
     options_hold=True,
+    instances_follow_owner=True,
     expands_top=False,
     resize_hides_errors=False,
     paused_is_off=False,
@@ -356,6 +361,7 @@ V6_1 = replace(
     paused_is_off=True,
     marker_max=1024,
     marker_raw_max=3072,
+    instances_follow_owner=False,
 )
 
 VERSIONS = {version.name: version for version in (V6_1, V6_12, V6_18, V7_3)}

@@ -109,20 +109,32 @@ class Instances(Directory):
     def children(self) -> dict[str, Node]:
         arrays = self._tracing.instances
         self._trees = {
-            array: self._trees.get(array) or _instance_tree(array) for array in arrays.values()
+            array: self._trees.get(array) or self._tree(array) for array in arrays.values()
         }
         return newest_first({name: self._trees[array] for name, array in arrays.items()})
 
     def mkdir(self, name: str) -> None:
         self._tracing.make_instance(name)
+        self.children()  # makes its tree, which keeps the owner of this moment
 
     def rmdir(self, name: str, *, in_use: bool = False) -> None:
         self._tracing.remove_instance(name, in_use=in_use)
 
+    def _tree(self, array: TraceArray) -> Directory:
+        """The files of an instance, which are of the owner of ``instances``.
 
-def _instance_tree(array: TraceArray) -> Directory:
-    order = LISTINGS[array.tracing.version.name].instance
-    return Directory(listed(_instance_entries(array), order), mode=_FOLDER)
+        Modelled after set_tracefs_inode_owner() in fs/tracefs/inode.c.
+        """
+        order, owner = LISTINGS[self._tracing.version.name].instance, self.owner
+        entries = _instance_entries(array)
+        tree = Directory(listed(entries, order), mode=_FOLDER)
+        tree.default_owner = lambda: owner
+        if self._tracing.version.instances_follow_owner:
+            tree.default_owner = lambda: self.owner
+            events = entries["events"]
+            assert isinstance(events, Directory)
+            events.default_owner = lambda: owner
+        return tree
 
 
 def _instance_entries(array: TraceArray) -> dict[str, Node]:
