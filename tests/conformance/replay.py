@@ -28,7 +28,7 @@ _NOISE: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
         lambda m: f"TASK {'(TGID) ' if m[1] else ''}[CPU] {'FLAGS ' if m[2] else ''}TIME: ",
     ),
     (re.compile(r"^\s*\S{1,16}-\d+\s+\d+\S*\s+\d+us[+!#*@$ ]*: ", re.M), "TASK LATENCY: "),
-    (re.compile(r"\b(mm|page|folio)=[0-9a-f]{8,16}\b"), r"\1=POINTER"),
+    (re.compile(r"\b(mm|page|folio)=([0-9a-f]{8,16}\b|\(____ptrval____\))"), r"\1=POINTER"),
     (re.compile(r"^\[ *\d+\.\d{6}\] ", re.M), "[TIME] "),
     (re.compile(r"(oldest event ts|now ts): +[\d.]+"), r"\1: TIME"),
     (re.compile(r"(common_pid|pid): +\d+"), r"\1: PID"),

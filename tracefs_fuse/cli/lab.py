@@ -51,11 +51,13 @@ def build_lab(options: LabOptions) -> Lab:
     Raises UnknownStep for a scene with a step that is none.
     """
     lock = threading.RLock()
+    workload = "idle" if options.scene else options.workload
+    is_article = workload == "article"
     machine = Machine(
         version=options.kernel,
         cpus=options.cpus,
         seed=options.seed,
-        workload="idle" if options.scene else options.workload,
+        workload=workload,
         lock=lock,
     )
     if options.scene:
@@ -67,6 +69,7 @@ def build_lab(options: LabOptions) -> Lab:
         seed=options.seed,
         lock=lock,
         inject=options.inject,
+        first_id=huge_memory.ARTICLE_FIRST_ID.get(options.kernel) if is_article else None,
     )
     systems = {huge_memory.SYSTEM: TRACEPOINTS, SCHED: PROCESS_TRACEPOINTS}
     for system, tracepoints in systems.items():

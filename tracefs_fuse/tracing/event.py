@@ -102,6 +102,18 @@ class Layout:
         """
         return self.unpack(record.ljust(self.struct.size, b"\0"))
 
+    def location_source(self, field: Field) -> tuple[str, frozenset[str]]:
+        """The number that a dynamic field has in a record: its offset, and its length above that.
+
+        Returns the source of the number, and the variables of fields that it is made from.
+        """
+        dynamic = [self.fields[i] for i in self.dynamic]
+        before = dynamic[: dynamic.index(field)]
+        lengths = [f"len({f.variable}) + {int(f.kind is Kind.DYNAMIC_STRING)}" for f in before]
+        offset = " + ".join([str(self.end), *lengths])
+        variables = frozenset(f.variable for f in [*before, field])
+        return f"(len({field.variable}) << 16 | {offset})", variables
+
     @property
     def unpacker(self) -> Callable[[bytes], Values]:
         """The quickest that does what :meth:`unpack` does."""
@@ -123,6 +135,7 @@ class TraceEvent:
         print_fmt_text: str,
         render: Render,
         render_verbose: Render | None = None,
+        render_unhashed: Render | None = None,
     ) -> None:
         self.system = system
         self.name = name
@@ -133,6 +146,9 @@ class TraceEvent:
         self.render = render
         self.render_verbose = render_verbose or render
         """What is used while the option verbose is on."""
+
+        self.render_unhashed = render_unhashed or render
+        """Makes the line while the option hash-ptr is off."""
 
         self._own = {field.name: field for field in reversed(self.fields)}
 
@@ -148,6 +164,9 @@ class TraceEvent:
             layout,
             fmt.described(),
             fmt.renderer(definition.name, layout),
+            render_unhashed=fmt.renderer(
+                definition.name, layout, loses_string=version.unhashed_loses_string
+            ),
         )
 
     def find_field(self, name: str) -> Field | None:

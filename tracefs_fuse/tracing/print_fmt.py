@@ -82,14 +82,21 @@ class PrintFmt:
         """What follows ``print fmt: `` in ``format``."""
         return ", ".join([f'"{self.template}"', *(a.described() for a in self.arguments)])
 
-    def renderer(self, name: str, layout: Layout) -> Render:
-        """A function that makes the line of an event of this name from a record."""
+    def renderer(self, name: str, layout: Layout, *, loses_string: bool = False) -> Render:
+        """A function that makes the line of an event of this name from a record.
+
+        loses_string: the first string of the line is empty (trace_check_vprintf() in
+        kernel/trace/trace.c, when it overwrites the format that it reads).
+        """
         namespace = Namespace()
         variables = {field.name: field.variable for field in layout.fields}
         arguments = iter(self.arguments)
+        strings = iter(["lost"] if loses_string else [])
 
         def shown(conversion: re.Match[str]) -> str:
             argument = next(arguments)
+            if conversion[1] == "s" and next(strings, None):
+                return ""
             value = _source(conversion[1], argument, variables[argument.field], namespace)
             return f"{{{value}{':x' if conversion[1].endswith('x') else ''}}}"
 

@@ -54,10 +54,12 @@ class Tracing:
         seed: int = 0,
         lock: threading.RLock | None = None,
         inject: bool = True,
+        first_id: int | None = None,
     ) -> None:
         """version: a key of VERSIONS.  seed: of the hash that hides pointers.
 
         inject: events have a file ``inject`` (CONFIG_TRACE_EVENT_INJECT).
+        first_id: the id of the first huge_memory event; by default that of the recorded kernels.
         """
         self.version = VERSIONS[version]
         self.source = source
@@ -70,7 +72,7 @@ class Tracing:
         self.pointer_hash = PointerHash(seed)
         self.cmdlines = SavedCmdlines()
         self.events: dict[tuple[str, str], TraceEvent] = {}
-        for definition in huge_memory.definitions(version):
+        for definition in huge_memory.definitions(version, first_id):
             event = TraceEvent.defined(definition, self.version)
             self.events[event.system, event.name] = event
         self.ftrace_events = ftrace.events(self.version)

@@ -81,8 +81,12 @@ class KernelVersion:
     hist_special_fields: frozenset[str]
     """Fields that a histogram of any event can use under these names."""
 
-    hist_stacktrace_keeps_name: bool
-    """``stacktrace`` is not taken for ``common_stacktrace``, except as a key."""
+    hist_stacks: bool
+    """The modifier ``.stacktrace`` exists, and fields that are stacks are used as stacks."""
+
+    hist_stacktrace_of_any: bool
+    """``.stacktrace`` is accepted for any field, and a stack that was not named
+    ``common_stacktrace`` reads back under the name it was given."""
 
     hist_expression_shows_buckets: bool
     """The name of an expression has the size of an operand's buckets."""
@@ -113,6 +117,9 @@ class KernelVersion:
 
     hist_log2_wraps: bool
     """``.log2`` of a number above 2^63 is 0, not 64."""
+
+    unhashed_loses_string: bool
+    """With hash-ptr off, the first string of an event's line is empty."""
 
     missing_syscalls: frozenset[int]
     """Numbers of system calls that came with a later version."""
@@ -240,7 +247,8 @@ V7_3 = KernelVersion(
     hist_special_fields=frozenset(
         {"common_timestamp", "common_cpu", "common_stacktrace", "hitcount", "common_comm"}
     ),
-    hist_stacktrace_keeps_name=False,
+    hist_stacks=True,
+    hist_stacktrace_of_any=False,
     hist_expression_shows_buckets=True,
     hist_stack_depth=31,
     hist_cpu_name_doubled=True,
@@ -251,6 +259,7 @@ V7_3 = KernelVersion(
     has_hist_poll=True,
     sort_takes_pairs=True,
     hist_log2_wraps=False,
+    unhashed_loses_string=False,
     missing_syscalls=frozenset(),
     synth_format_separator=" ",
     dynevent_unknown_type_logged=True,
@@ -274,7 +283,7 @@ V7_3 = KernelVersion(
 V6_12 = replace(
     V7_3,
     name="6.12",
-    release="6.12.107-oracle",
+    release="6.12.117-oracle",
     preemption_model="server",
     marker_preempt_count=0,
     synthetic_preempt_count=0,
@@ -286,20 +295,15 @@ V6_12 = replace(
     has_copy_trace_marker=False,
     has_syscall_user_buf_size=False,
     event_mod_syntax=False,
-    filter_dangling_is_error=False,
     glob_bounded=False,
-    hist_value_percent=False,
     hist_special_fields=V7_3.hist_special_fields - {"common_comm"},
-    hist_stacktrace_keeps_name=True,
     hist_expression_shows_buckets=False,
     hist_stack_depth=16,
     hist_cpu_name_doubled=False,
-    hist_reference_dollar=False,
     hist_helper_keeps_modifiers=False,
     hist_failed_helper_stays=True,
     hist_name_errors=False,
     has_hist_poll=True,
-    hist_log2_wraps=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
     synth_format_separator=", ",
     dynevent_unknown_type_logged=False,
@@ -315,6 +319,11 @@ V6_12 = replace(
 V6_18 = replace(
     V6_12,
     name="6.18",
+    filter_dangling_is_error=False,
+    hist_value_percent=False,
+    hist_log2_wraps=True,
+    hist_reference_dollar=False,
+    hist_stacktrace_of_any=True,
     hist_special_fields=V7_3.hist_special_fields,
     hist_cpu_name_doubled=True,
     missing_syscalls=frozenset({470, 472}),
@@ -339,8 +348,11 @@ V6_18 = replace(
 V6_1 = replace(
     V6_12,
     name="6.1",
-    release="6.1.190-oracle",
-    preemption_model="desktop",
+    hist_stacks=False,
+    unhashed_loses_string=True,
+    hist_reference_dollar=False,
+    release="6.1.192-oracle",
+    preemption_model="server",
     first_dynamic_id=1392,
     options=_options(fields=False, printk_dest=False, copy_marker=False, bitmask=False),
     char_is_unsigned=False,

@@ -84,12 +84,11 @@ STATUS = {
 }
 """enum scan_result by number: the names that the events print (SCAN_STATUS)."""
 
-_FIRST_ID = {"6.1": 633, "6.12": 684, "6.18": 712, "7.3": 612}
-"""The id of the first event, by version.
+_FIRST_ID = {"6.1": 547, "6.12": 627, "6.18": 712, "7.3": 612}
+"""The id of the first event, by version.  Ids depend on how a kernel is built."""
 
-Ids depend on how a kernel is built; those of 6.12 are of the kernel in the article that the lab
-follows.
-"""
+ARTICLE_FIRST_ID = {"6.12": 684}
+"""The id of the first event on the machine of the article that the lab's default follows."""
 
 _MM = ("struct mm_struct *", "mm")
 _FILENAME = ("__data_loc char[]", "filename")
@@ -107,8 +106,11 @@ def _event(
     return name, fields, PrintFmt(template, tuple(argument for _, argument in items))
 
 
-def definitions(version: str) -> list[EventDefinition]:
-    """The events of a kernel version, in the order of their ids."""
+def definitions(version: str, first_id: int | None = None) -> list[EventDefinition]:
+    """The events of a kernel version, in the order of their ids.
+
+    first_id: the id of the first one; by default that of the recorded kernels.
+    """
     status_names = STATUS[version]
     writable = [("bool", "writable")] if version in _WRITABLE_VERSIONS else []
     writable_item: list[_Item] = [("writable=%d", number("writable"))] if writable else []
@@ -217,7 +219,9 @@ def definitions(version: str) -> list[EventDefinition]:
         "7.3": set[str](),
     }[version]
     present = [event for event in events if event[0] not in absent]
+    if first_id is None:
+        first_id = _FIRST_ID[version]
     return [
-        EventDefinition(SYSTEM, name, _FIRST_ID[version] + position, tuple(fields), print_fmt)
+        EventDefinition(SYSTEM, name, first_id + position, tuple(fields), print_fmt)
         for position, (name, fields, print_fmt) in enumerate(present)
     ]

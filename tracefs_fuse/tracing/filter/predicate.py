@@ -239,20 +239,10 @@ class PredicateParser:
         if field.signed and value >> (bits - 1):
             value -= 1 << bits
         if field.kind is Kind.STACK:
-            number, variables = self._location(field)
+            number, variables = self._scope.event.layout.location_source(field)
         else:
             number, variables = field.variable, frozenset({field.variable})
         return Predicate(f"{number} {operator} {value}", variables)
-
-    def _location(self, field: Field) -> tuple[str, frozenset[str]]:
-        """The word that says where in the record a stack is: what is compared instead of it."""
-        layout = self._scope.event.layout
-        dynamic = [layout.fields[i] for i in layout.dynamic]
-        before = dynamic[: dynamic.index(field)]
-        lengths = [f"len({f.variable}) + {int(f.kind is Kind.DYNAMIC_STRING)}" for f in before]
-        offset = " + ".join([str(layout.end), *lengths])
-        variables = frozenset(f.variable for f in [*before, field])
-        return f"(len({field.variable}) << 16 | {offset})", variables
 
 
 def _is_string(field: Field) -> bool:

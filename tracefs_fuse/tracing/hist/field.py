@@ -146,7 +146,7 @@ class HistField:
             return self.field.name
         if self.flags & (F.ALIAS | F.LOG2 | F.BUCKETS):
             return self.operands[0].plain_name() if self.operands else ""
-        if self.flags & (F.EXPRESSION | F.REFERENCE | F.STACKTRACE):
+        if self.flags & (F.EXPRESSION | F.REFERENCE):
             return self.qualifier + self.name
         for flag, name in _NAMES_WITHOUT_FIELD:
             if flag in self.flags:
@@ -182,9 +182,9 @@ class HistField:
         """The field in the list of keys."""
         if F.STACKTRACE not in self.flags:
             return self.described(version)
-        return (
-            f"{self.field.name}.stacktrace" if self.field is not None else self.name or _STACK_KEY
-        )
+        if self.field is not None:
+            return f"{self.field.name}.stacktrace"
+        return self.name or "common_stacktrace"
 
     def reference_text(self, version: KernelVersion) -> str:
         """A reference as it is written."""
@@ -206,9 +206,10 @@ class HistField:
 
 
 _NAMES_WITHOUT_FIELD = (
-    (F.TIMESTAMP, "common_timestamp"),
-    (F.HITCOUNT, "hitcount"),
     (F.CPU, "common_cpu"),
+    (F.TIMESTAMP, "common_timestamp"),
+    (F.STACKTRACE, "common_stacktrace"),
+    (F.HITCOUNT, "hitcount"),
 )
 
 
@@ -227,7 +228,7 @@ def parse_field(
     name, dot, modifier = text.partition(".")
     buckets = 0
     if dot:
-        more, buckets = _parse_modifier(name, modifier, flags, log)
+        more, buckets = _parse_modifier(name, modifier, flags, version, log)
         flags |= more
     field = event.find_field(name)
     special = name
@@ -236,22 +237,16 @@ def parse_field(
     if special in version.hist_special_fields:
         flags |= _SPECIAL[special] | (F.STRING if special == "common_comm" else F.NONE)
         field = _special_field(name, special, field, flags, version)
-        if field is not None and field.kind is Kind.STACKTRACE and F.KEY in flags:
-            if dot:
-                raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
-            field = None
-        elif (
-            field is None
-            and dot
-            and F.STACKTRACE in more
-            and not version.hist_stacktrace_keeps_name
-        ):
+        if version.hist_stacktrace_of_any:
+            if text == _STACK_KEY and F.KEY in flags:
+                field = None
+        elif field is None and dot and F.STACKTRACE in more:
             raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
     elif text == _STACK_KEY and F.KEY in flags and special:
-        return HistField(flags | F.STACKTRACE)
+        return HistField(flags | F.STACKTRACE, name=_STACK_KEY)
     elif field is None or special or not field.size:
         raise log.refused(HistError.FIELD_NOT_FOUND, name)
-    return _create(flags, field, text, buckets, log)
+    return _create(flags, field, text, buckets, version, log)
 
 
 def _special_field(
@@ -262,14 +257,14 @@ def _special_field(
         return _COMM_FIELD if name == special else field
     if F.CPU in flags:
         return field if name != special or version.hist_cpu_name_doubled else None
-    return field if name != special and version.hist_stacktrace_keeps_name else None
+    return field if name != special and version.hist_stacktrace_of_any else None
 
 
 def _parse_modifier(
-    name: str, modifier: str, flags: FieldFlag, log: HistLog
+    name: str, modifier: str, flags: FieldFlag, version: KernelVersion, log: HistLog
 ) -> tuple[FieldFlag, int]:
     """The flag of a modifier, and the size of buckets."""
-    if modifier in _MODIFIERS:
+    if modifier in _MODIFIERS and (version.hist_stacks or modifier != "stacktrace"):
         return _MODIFIERS[modifier], 0
     if modifier == "execname" and name == "common_pid":
         return F.EXECNAME, 0
@@ -291,24 +286,30 @@ def _parse_modifier(
 
 
 def _create(
-    flags: FieldFlag, field: Field | None, text: str, buckets: int, log: HistLog
+    flags: FieldFlag,
+    field: Field | None,
+    text: str,
+    buckets: int,
+    version: KernelVersion,
+    log: HistLog,
 ) -> HistField:
     """create_hist_field() for a field of the event, or one that all events have."""
     if F.HITCOUNT in flags:
         return HistField(flags, buckets=buckets)
     if F.STACKTRACE in flags:
-        if field is not None and field.kind not in (Kind.STACK, Kind.STACKTRACE):
+        if field is not None and field.name in _SPECIAL:
+            field = None
+        is_stack = field is None or field.kind in (Kind.STACK, Kind.STACKTRACE)
+        if not (is_stack or version.hist_stacktrace_of_any):
             raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
-        return HistField(
-            flags, "unsigned long[]", 0, field=field, name="common_stacktrace", buckets=buckets
-        )
+        return HistField(flags, "unsigned long[]", 0, field=field, buckets=buckets)
     if flags & (F.LOG2 | F.BUCKETS):
-        operand = _create(flags & ~(F.LOG2 | F.BUCKETS), field, text, 0, log)
+        operand = _create(flags & ~(F.LOG2 | F.BUCKETS), field, text, 0, version, log)
         return HistField(
             flags, operand.type, operand.size, field=field, operands=(operand,), buckets=buckets
         )
-    if field is not None and field.kind is Kind.STACK:
-        return _create(flags | F.STACKTRACE, field, text, buckets, log)
+    if field is not None and field.kind is Kind.STACK and version.hist_stacks:
+        return _create(flags | F.STACKTRACE, field, text, buckets, version, log)
     if F.TIMESTAMP in flags:
         return HistField(flags)
     if F.CPU in flags:

@@ -91,6 +91,8 @@ class UpdateComposer:
     def _stack(self, field: HistField) -> str:
         version = self._histogram.version
         depth = version.hist_stack_depth
+        if field.field is not None and field.field.kind not in (Kind.STACK, Kind.STACKTRACE):
+            return "()"  # a kernel takes the field for a stack, and what it then finds is not known
         if field.field is not None and field.field.kind is Kind.STACK:
             words = self._namespace.bind(_addresses, "addresses")
             return f"{words}({self._variable(field)}, {depth})"
@@ -136,7 +138,13 @@ class UpdateComposer:
             return self._reference(field), True
         if F.TIMESTAMP in flags:
             return self._timestamp(), True
-        return self._variable(field) if F.CPU not in flags else self._cpu(), not field.signed
+        if F.CPU in flags:
+            return self._cpu(), not field.signed
+        if field.field is not None and field.field.kind is Kind.STACK:
+            source, variables = self._file.event.layout.location_source(field.field)
+            self.needs |= variables
+            return source, True
+        return self._variable(field), not field.signed
 
     def _cpu(self) -> str:
         self.needs.add("cpu")

@@ -108,8 +108,11 @@ def _text_of(array: TraceArray, event: TraceEvent) -> _Body:
     if isinstance(event, ShownEntry):
         show, values, symbol_text = event.show, event.layout.values, symbol_text_of(array.options)
         return lambda record: show(values(record), symbol_text)
-    pointer = array.tracing.pointer_text(hashed="hash-ptr" in array.options)
-    render = event.render_verbose if "verbose" in array.options else event.render
+    hashed = "hash-ptr" in array.options
+    pointer = array.tracing.pointer_text(hashed=hashed)
+    render = event.render if hashed else event.render_unhashed
+    if "verbose" in array.options:
+        render = event.render_verbose
     return lambda record: render(record, pointer)
 
 
