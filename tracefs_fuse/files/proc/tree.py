@@ -13,12 +13,17 @@ from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.stat import cpuinfo_text, loadavg_text, stat_of, uptime_text
 from tracefs_fuse.files.proc.sysctl import Setting, SettingText, SettingThatStaysOn
+from tracefs_fuse.files.proc.version import BUILD, SYSNAME, version_text
 from tracefs_fuse.files.proc.versions import version_of
 from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.kallsyms import kallsyms_text
 
 _KPTR_HIDDEN = 2
 """Of ``kptr_restrict``: nobody sees addresses."""
+
+_PID_MAX = 32768
+_PID_LIMITS = 301, 1 << 22
+"""Lowest and highest value of ``pid_max``."""
 
 
 def proc_tree(machine: Machine) -> Directory:
@@ -55,13 +60,16 @@ def proc_tree(machine: Machine) -> Directory:
                             "ftrace_enabled": ftrace_enabled,
                             "kptr_restrict": kptr_restrict,
                             "osrelease": SettingText(version.release),
-                            "ostype": SettingText("Linux"),
+                            "ostype": SettingText(SYSNAME),
+                            "pid_max": Setting(_PID_MAX, *_PID_LIMITS),
+                            "version": SettingText(BUILD),
                         }
                     )
                 }
             ),
             "thread-self": SelfLink(thread=True),
             "uptime": _text(lambda: uptime_text(machine)),
+            "version": _text(lambda: version_text(version.release)),
             "vmstat": _text(lambda: vmstat_text(machine)),
         },
     )
