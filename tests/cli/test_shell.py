@@ -407,10 +407,14 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
         f"stat -f -c %t {' '.join(SHOWN)}; id -u\n"
         f"echo traceoff > {trigger}; cat {trigger}\n"
         "echo 0 > /proc/sys/kernel/ftrace_enabled; cat /proc/sys/kernel/ftrace_enabled\n"
-        "touch $HOME/mine; stat -c %u $HOME/mine\n",
+        "touch $HOME/mine; stat -c %u $HOME/mine\n"
+        "cat /proc/self/comm /proc/41/comm; test -e /proc/self/fd/0\n",
         user,
     )
-    assert said.split() == [FUSE_MAGIC] * len(SHOWN) + ["0", "traceoff:unlimited", "0", "0"]
+    assert said.split() == [FUSE_MAGIC] * len(SHOWN) + [
+        *["0", "traceoff:unlimited", "0", "0"],
+        *["cat", "khugepaged"],
+    ]
 
 
 @needs_trace_cmd
