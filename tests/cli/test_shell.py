@@ -39,6 +39,8 @@ SHOWN = (
 )
 FUSE_MAGIC = "65735546"
 
+needs_procps = pytest.mark.skipif(not shutil.which("pgrep"), reason="needs procps")
+needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to prepare a machine")
 needs_trace_cmd = pytest.mark.skipif(
     not shutil.which("trace-cmd"), reason="trace-cmd is missing; apt install trace-cmd"
@@ -181,10 +183,6 @@ def test_remount_is_refused(busybox: str) -> None:
 # -- /proc ---------------------------------------------------------------------------------------
 
 
-needs_procps = pytest.mark.skipif(not shutil.which("pgrep"), reason="needs procps")
-needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
-
-
 @needs_procps
 def test_clients_show_the_labs_processes() -> None:
     said = said_by("ps -eo pid,comm; pgrep khugepaged; pidof khugepaged; ps aux; top -b -n1; free")
@@ -246,8 +244,7 @@ def test_sysctl() -> None:
         "sysctl -n kernel.osrelease vm.swappiness; sysctl -qw kernel.kptr_restrict=2\n"
         "cat /proc/sys/kernel/kptr_restrict"
     )
-    swappiness = Path("/proc/sys/vm/swappiness").read_text()
-    assert said == f"6.12.117\n{swappiness}2\n"
+    assert said == f"6.12.117\n{Path('/proc/sys/vm/swappiness').read_text()}2\n"
 
 
 @needs_root
@@ -379,7 +376,7 @@ class Terminal:
         os.close(self._mine)
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
+@needs_bash
 def test_at_a_terminal(tmp_path: Path) -> None:
     terminal = Terminal()
     greeting = terminal.wait_for("(lab 6.12) ")

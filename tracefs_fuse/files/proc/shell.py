@@ -1,4 +1,4 @@
-"""``/proc`` in a lab's shell: the lab's files, and the machine's for all that the lab has not.
+"""``/proc`` in a lab's shell: the lab's files, and the machine's for what the lab lacks.
 
 The machine's own ``/proc`` is mounted on a folder in it that listings leave out.  Links lead there,
 so that files which depend on their reader, such as ``self/fd``, are real ones.  Processes of the
