@@ -143,6 +143,9 @@ class KernelVersion:
     resize_hides_errors: bool
     """Whatever keeps a buffer from being resized is told as ENOMEM."""
 
+    snapshot_shows_all: bool
+    """A snapshot shows all its events, even those older than when ``snapshot`` was last emptied."""
+
     paused_is_off: bool
     """tracing_on shows 0 while a reader of ``trace`` pauses recording."""
 
@@ -262,6 +265,7 @@ V7_3 = KernelVersion(
     instances_follow_owner=True,
     expands_top=False,
     resize_hides_errors=False,
+    snapshot_shows_all=False,
     paused_is_off=False,
     marker_min_text=0,
     marker_raw_min=0,
@@ -310,6 +314,7 @@ V6_12 = replace(
     lazy_preemption=False,
     fields_dotted_strings=False,
     options_hold=False,
+    snapshot_shows_all=True,
 )
 
 V6_18 = replace(
