@@ -55,7 +55,7 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
         "--no-inject",
         dest="inject",
         action="store_false",
-        help="leave out the inject files of events, as distributions' kernels do",
+        help="have the files of a distribution's kernel: no inject files of events",
     )
 
 

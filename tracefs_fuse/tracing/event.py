@@ -134,6 +134,9 @@ class TraceEvent:
         self.render_verbose = render_verbose or render
         """What is used while the option verbose is on."""
 
+        self.btf_ids: tuple[int, int] | None = None
+        """See EventDefinition."""
+
         self._own = {field.name: field for field in reversed(self.fields)}
 
     @classmethod
@@ -141,7 +144,7 @@ class TraceEvent:
         """An event made from its definition."""
         layout = Layout(lay_out(definition.fields, char_is_unsigned=version.char_is_unsigned))
         fmt = definition.print_fmt
-        return cls(
+        event = cls(
             definition.system,
             definition.name,
             definition.id,
@@ -149,6 +152,8 @@ class TraceEvent:
             fmt.described(),
             fmt.renderer(definition.name, layout),
         )
+        event.btf_ids = definition.btf_ids
+        return event
 
     def find_field(self, name: str) -> Field | None:
         """trace_find_event_field(): own fields first, then generic, then common ones."""

@@ -170,6 +170,15 @@ class KernelVersion:
     fields_dotted_strings: bool
     """Option ``fields`` shows unprintable bytes of dynamic strings in hexadecimal."""
 
+    top_mode: int
+    """Permission bits of the top level's folder."""
+
+    distribution_has_max_latency: bool
+    """tracing_max_latency exists in Debian's configuration, which has latency tracers."""
+
+    readme_mount_options: bool
+    """README names the mount options."""
+
     line_buffer_size: int
     """Bytes for the text of one event (TRACE_SEQ_BUFFER_SIZE)."""
 
@@ -272,12 +281,16 @@ V7_3 = KernelVersion(
     marker_raw_extra=0,
     lazy_preemption=True,
     fields_dotted_strings=True,
+    top_mode=0o700,
+    distribution_has_max_latency=False,
+    readme_mount_options=True,
     line_buffer_size=8156,
 )
 
 V6_12 = replace(
     V7_3,
     name="6.12",
+    distribution_has_max_latency=True,
     release="6.12.107-oracle",
     preemption_model="server",
     marker_preempt_count=0,
@@ -320,6 +333,7 @@ V6_12 = replace(
 V6_18 = replace(
     V6_12,
     name="6.18",
+    top_mode=0o755,
     hist_special_fields=V7_3.hist_special_fields,
     hist_cpu_name_doubled=True,
     missing_syscalls=frozenset({470, 472}),
@@ -359,6 +373,7 @@ V6_1 = replace(
     trigger_filter_error_logged=False,
     poll_wants_events=False,
     blocked_pipe_ends=True,
+    readme_mount_options=False,
     line_buffer_size=4060,
     has_hist_poll=False,
     expands_top=True,

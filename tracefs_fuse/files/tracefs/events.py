@@ -162,6 +162,7 @@ def _event_tree(file: EventFile) -> Directory:
         "hist": HistFile(file),
         "id": SimpleFile(0o440, lambda: f"{file.event.id}\n", holds=False),
         "trigger": _trigger_file(file),
+        **_btf_ids_entry(file),
         **_inject_entry(file),
     }
     array = file.array
@@ -177,6 +178,20 @@ def _trigger_file(file: EventFile) -> TextFile:
         holds=False,
         seeks=Seeks.READERS_NOT_TO_END,
     )
+
+
+def _btf_ids_entry(file: EventFile) -> dict[str, Node]:
+    """The ``btf_ids`` file of an event, in a lab with a distribution's files."""
+    ids = file.event.btf_ids
+    if file.array.tracing.has_inject or ids is None:
+        return {}
+
+    def show() -> str:
+        """event_btf_ids_read(): the kernel's own BTF is the first object of all."""
+        file.alive()
+        return f"btf_obj_id: 1\nraw_btf_id: {ids[0]}\ntp_btf_id: {ids[1]}\n"
+
+    return {"btf_ids": TextFile(0o440, show, holds=False)}
 
 
 def _inject_entry(file: EventFile) -> dict[str, Node]:

@@ -53,9 +53,7 @@ def tracefs_tree(tracing: Tracing) -> Directory:
     top, cmdlines, synthetic = tracing.top, tracing.cmdlines, tracing.synthetic
     entries: dict[str, Node] = {
         **_instance_entries(top),
-        "README": SimpleFile(
-            0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
-        ),
+        "README": SimpleFile(0o440, lambda: readme.text(tracing.version)),
         "available_events": TextFile(
             0o440,
             lines_of(lambda: set_event.available_events_text(top)),
@@ -88,7 +86,9 @@ def tracefs_tree(tracing: Tracing) -> Directory:
             command(lambda text: _thresh(tracing, text)),
         ),
     }
-    tree = Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
+    tree = Directory(
+        listed(entries, LISTINGS[tracing.version.name].top), mode=tracing.version.top_mode
+    )
     tree.filesystem = TRACEFS
     return tree
 
@@ -164,7 +164,6 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "free_buffer": TextFile(
             0o200, store=command(lambda text: None), released=array.free, seeks=Seeks.NOWHERE
         ),
-        "tracing_max_latency": _number_file(array, "max_latency"),
         "options": Directory(
             newest_first(
                 {
@@ -205,6 +204,8 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
             command(lambda text: _tracing_on(array, text)),
         ),
     }
+    if array.tracing.has_inject or version.distribution_has_max_latency:
+        entries["tracing_max_latency"] = _number_file(array, "max_latency")
     if version.has_subbuf_size:
         entries["buffer_subbuf_size_kb"] = SimpleFile(
             0o640,
