@@ -31,6 +31,7 @@ _SHOWN = (
     "/sys/devices/system/cpu/online",
     "/sys/devices/system/cpu/possible",
     "/sys/devices/system/cpu/present",
+    "/sys/fs/cgroup",
     "/proc/buddyinfo",
     "/proc/kallsyms",
     "/proc/meminfo",
