@@ -32,6 +32,7 @@ _SHOWN = (
     "/sys/devices/system/cpu/online",
     "/sys/devices/system/cpu/possible",
     "/sys/devices/system/cpu/present",
+    "/sys/fs/cgroup",
 )
 """What of the lab stands in the place of the machine's own, besides ``/proc``."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine import Machine
+from tracefs_fuse.files.cgroup import cgroup_tree
 from tracefs_fuse.files.node import Directory, FileSystem, Symlink
 from tracefs_fuse.files.proc import proc_tree, shell_proc_tree
 from tracefs_fuse.files.sysfs import Attribute, SysfsFolder, sysfs_of
@@ -23,6 +24,7 @@ def root_tree(tracing: Tracing, machine: Machine, *, for_shell: bool = False) ->
     sys = Directory(
         {
             "devices": Directory({"system": Directory({"cpu": _cpu_folder(machine.cpus)})}),
+            "fs": Directory({"cgroup": cgroup_tree(machine)}),
             "kernel": Directory(
                 {
                     "debug": debug,
