@@ -13,7 +13,8 @@ Sets up what is needed on the first run (a Python environment in .venv, libfuse)
 on DIR, and returns once it answers. With --shell, /sys/kernel/tracing and the like are the lab's
 as long as the shell runs, for it alone; neither root nor DIR is needed.
 
-  --kernel VERSION    the kernel to be: 6.1, 6.12, 6.18 or 7.3 (6.12)
+  --kernel VERSION    the kernel to be: 6.1 (release 6.1.192), 6.12 (6.12.117),
+                      6.18 (6.18.15) or 7.3 (7.3.4); 6.12 unless told
   --cpus N            its CPUs (4)
   --workload NAME     what its processes do: article, idle, database, fragmented, heap,
                       host, results, snapshots, sparse (article)

@@ -15,6 +15,7 @@ A :class:`Machine` is a kernel with processes in virtual time.  From the outside
 - :mod:`.mm`, :mod:`.vma`, :mod:`.page_table`: address spaces, their mappings and page tables;
 - :mod:`.folio`, :mod:`.memory`, :mod:`.swap`, :mod:`.memcg`, :mod:`.filemap`: pages, where they
   come from and go, who pays for them, and which files they belong to;
+- :mod:`.effort`: how hard an allocation tries;
 - :mod:`.smaps`, :mod:`.vmstat`: what is counted; :mod:`.tracepoints`: what can be listened to;
 - :mod:`.versions`, :mod:`.scan_result`: what differs between kernels, as data.
 

@@ -110,12 +110,12 @@ def _first_touch(mm: MmStruct, vma: Vma, base: int, *, write: bool) -> PageTable
 
 def _allocate_huge(mm: MmStruct, vma: Vma) -> Folio | None:
     kernel = mm.kernel
-    compact = kernel.thp.fault_compacts(vma)
-    folio = kernel.memory.allocate(HPAGE_PMD_ORDER, mm.node, compact=compact)
-    if folio is not None and kernel.charge(folio, mm):
+    effort = kernel.thp.fault_effort(vma)
+    folio = kernel.memory.allocate(HPAGE_PMD_ORDER, mm.node, effort)
+    if folio is not None and kernel.charge(folio, mm, effort):
         folio.zeroes = ALL_PAGES
         kernel.count_size(HPAGE_PMD_ORDER, "nr_anon")
-        kernel.count("thp_fault_alloc")
+        kernel.count("thp_fault_alloc", 1, folio.memcg)
         kernel.count_size(HPAGE_PMD_ORDER, "anon_fault_alloc")
         return folio
     kernel.count("thp_fault_fallback")
@@ -218,7 +218,7 @@ def _map_large(
         vacant = vacant or not any(table.states[first : first + pages])
         if not vacant:
             continue
-        folio = kernel.allocate_anon(mm, order, compact=kernel.thp.fault_compacts(vma))
+        folio = kernel.allocate_anon(mm, order, kernel.thp.fault_effort(vma))
         if folio is None:
             kernel.count_size(order, "anon_fault_fallback")
             continue
@@ -290,13 +290,13 @@ def swap_fault(mm: MmStruct, vma: Vma, table: PageTable, index: int, *, write: b
     if not isinstance(slot, SwapSlot):
         mm.map_new_page(table, index, new | alone)
         kernel.memory.swap += 1
-        kernel.count("pswpin")
+        kernel.count("pswpin", 1, mm.memcg)
         return
     if slot.folio is None:
         slot.folio = kernel.allocate_anon(mm, 0)
         assert slot.folio is not None
         slot.folio.swapcache = True
-        kernel.count("pswpin")
+        kernel.count("pswpin", 1, mm.memcg)
     folio = slot.folio
     mm.map_folio(table, index, folio, new)
     kernel.put_swap(slot)

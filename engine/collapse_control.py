@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from engine.effort import AT_ONCE, COLLAPSE
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, Folio
 from engine.page_table import PRESENT, HugePmd, PageTable
 from engine.scan_result import ScanResult
@@ -60,18 +61,21 @@ class CollapseControl:
 def alloc_charge_folio(cc: CollapseControl, mm: MmStruct, order: int) -> Folio | ScanResult:
     """alloc_charge_folio(): new pages, charged to the cgroup of the address space."""
     kernel = cc.kernel
-    compact = not cc.is_khugepaged or kernel.thp.khugepaged.defrag
+    tries = not cc.is_khugepaged or kernel.thp.khugepaged.defrag
+    effort = COLLAPSE if tries else AT_ONCE
     node = cc.target_node if cc.counts_nodes else mm.node
-    folio = kernel.memory.allocate(order, node, compact=compact)
+    folio = kernel.memory.allocate(order, node, effort)
     counter = "collapse_alloc" if folio is not None else "collapse_alloc_failed"
     if order == HPAGE_PMD_ORDER:
         kernel.count(f"thp_{counter}")
     kernel.count_size(order, counter)
     if folio is None:
         return _R.ALLOC_HUGE_PAGE_FAIL
-    if "charge" in kernel.failing or not kernel.charge(folio, mm):
+    if "charge" in kernel.failing or not kernel.charge(folio, mm, effort):
         kernel.memory.free(folio)
         return _R.CGROUP_CHARGE_FAIL
+    if order == HPAGE_PMD_ORDER and folio.memcg is not None:
+        folio.memcg.vmstat["thp_collapse_alloc"] += 1
     return folio
 
 

@@ -96,7 +96,7 @@ def _read(mm: MmStruct, vma: Vma, mapping: AddressSpace, offset: int) -> Folio:
     room = huge + HPAGE_PMD_NR <= mapping.size and not any(
         mapping.entries(huge, huge + HPAGE_PMD_NR)
     )
-    folio = kernel.memory.allocate(HPAGE_PMD_ORDER, mm.node) if vma.hugepage and room else None
+    folio = kernel.allocate_charged(mm, HPAGE_PMD_ORDER) if vma.hugepage and room else None
     if folio is not None:
         mapping.add(folio, huge)
         return folio
@@ -105,7 +105,7 @@ def _read(mm: MmStruct, vma: Vma, mapping: AddressSpace, offset: int) -> Folio:
 
 def read_page(mm: MmStruct, mapping: AddressSpace, offset: int) -> Folio:
     """Read one page of a file into the page cache."""
-    folio = mm.kernel.memory.allocate(0, mm.node)
+    folio = mm.kernel.allocate_charged(mm, 0)
     if folio is None:
         raise BusError
     found = mapping.pages.get(offset)

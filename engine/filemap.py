@@ -105,11 +105,11 @@ class AddressSpace:
         folio.anon, folio.mapping, folio.index = False, self, index
         for page in range(index, index + folio.pages):
             self.pages[page] = folio
-        self.kernel.count("nr_file_pages", folio.pages)
+        self.kernel.count("nr_file_pages", folio.pages, folio.memcg)
         if self.is_shmem:
-            self.kernel.count("nr_shmem", folio.pages)
+            self.kernel.count("nr_shmem", folio.pages, folio.memcg)
         if folio.order == HPAGE_PMD_ORDER:
-            self.kernel.count(self._huge_counter)
+            self.kernel.count(self._huge_counter, 1, folio.memcg)
 
     @property
     def _huge_counter(self) -> str:
@@ -122,11 +122,11 @@ class AddressSpace:
                 del self.pages[page]
             else:
                 self.pages[page] = leaving
-        self.kernel.count("nr_file_pages", -folio.pages)
+        self.kernel.count("nr_file_pages", -folio.pages, folio.memcg)
         if self.is_shmem:
-            self.kernel.count("nr_shmem", -folio.pages)
+            self.kernel.count("nr_shmem", -folio.pages, folio.memcg)
         if folio.order == HPAGE_PMD_ORDER:
-            self.kernel.count(self._huge_counter, -1)
+            self.kernel.count(self._huge_counter, -1, folio.memcg)
         folio.mapping = None
         self.kernel.put_folio(folio)
 
@@ -185,7 +185,7 @@ class AddressSpace:
         kernel.count_split(folio.order, failed=False)
         self.unmap(folio)
         if folio.order == HPAGE_PMD_ORDER:
-            kernel.count(self._huge_counter, -1)
+            kernel.count(self._huge_counter, -1, folio.memcg)
         for page in range(folio.pages):
             small = Folio(folio.pfn + page)
             small.anon, small.mapping, small.index = False, self, folio.index + page

@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable
 
 from engine import vmstat
+from engine.effort import FAULT, Effort
 from engine.folio import HPAGE_PMD_ORDER, Folio
 from engine.khugepaged import Khugepaged
+from engine.memcg import MemCgroup
 from engine.memory import PhysicalMemory
 from engine.mm import MmStruct
 from engine.swap import SwapSlot
@@ -39,9 +41,12 @@ class Kernel:
         self.version = version
         self.spend = spend
         self.random = random.Random(seed)
-        self.memory = PhysicalMemory()
+        self.memory = PhysicalMemory(self.count)
         self.thp = TransparentHugepage(version)
         self.vmstat = dict.fromkeys(vmstat.names(version), 0)
+        self.cgroups: dict[str, MemCgroup] = {}
+        """The memory cgroups below the root, by name."""
+
         self.trace = make_tracepoints()
         self.khugepaged = Khugepaged(self, migrate)
         self.failing: set[str] = set()
@@ -65,9 +70,14 @@ class Kernel:
 
     # -- counters --------------------------------------------------------------------------
 
-    def count(self, name: str, by: int = 1) -> None:
-        """count_vm_event(), or a gauge of zones and nodes."""
+    def count(self, name: str, by: int = 1, memcg: MemCgroup | None = None) -> None:
+        """count_vm_event(), or a gauge of zones and nodes.
+
+        memcg: the cgroup that counts it too (count_memcg_events() in mm/memcontrol.c).
+        """
         self.vmstat[name] += by
+        if memcg is not None:
+            memcg.vmstat[name] += by
 
     def count_size(self, order: int, name: str, by: int = 1) -> None:
         """count_mthp_stat()."""
@@ -80,35 +90,43 @@ class Kernel:
             self.count("thp_split_page_failed" if failed else "thp_split_page")
         self.count_size(order, "split_failed" if failed else "split")
 
-    def count_swap_out(self, order: int) -> None:
-        """A folio was written to swap in one piece."""
-        self.count("pswpout", 1 << order)
-        if order == HPAGE_PMD_ORDER:
-            self.count("thp_swpout")
-        if order:
-            self.count_size(order, "swpout")
+    def count_swap_out(self, folio: Folio) -> None:
+        """count_swpout_vm_event(): a folio was written to swap in one piece."""
+        self.count("pswpout", folio.pages, folio.memcg)
+        if folio.order == HPAGE_PMD_ORDER:
+            self.count("thp_swpout", 1, folio.memcg)
+        if folio.order:
+            self.count_size(folio.order, "swpout")
 
     # -- pages -----------------------------------------------------------------------------
 
-    def allocate_anon(self, mm: MmStruct, order: int, *, compact: bool = True) -> Folio | None:
+    def allocate_anon(self, mm: MmStruct, order: int, effort: Effort = FAULT) -> Folio | None:
         """A folio for anonymous memory of an address space, charged to its cgroup."""
-        folio = self.memory.allocate(order, mm.node, compact=compact)
-        if folio is None:
-            return None
-        if not self.charge(folio, mm):
-            self.memory.free(folio)
-            return None
-        if order:
+        folio = self.allocate_charged(mm, order, effort)
+        if folio is not None and order:
             self.count_size(order, "nr_anon")
         return folio
 
-    def charge(self, folio: Folio, mm: MmStruct) -> bool:
+    def allocate_charged(self, mm: MmStruct, order: int, effort: Effort = FAULT) -> Folio | None:
+        """A folio, charged to the cgroup of an address space; None where there is no room."""
+        folio = self.memory.allocate(order, mm.node, effort)
+        if folio is not None and not self.charge(folio, mm, effort):
+            self.memory.free(folio)
+            return None
+        return folio
+
+    def charge(self, folio: Folio, mm: MmStruct, effort: Effort) -> bool:
         """mem_cgroup_charge(): False when the cgroup's limit is reached."""
-        if mm.memcg is not None:
-            if not mm.memcg.charge(folio.pages):
-                return False
-            folio.memcg = mm.memcg
+        if not self.charge_pages(mm, folio.pages, effort):
+            return False
+        folio.memcg = mm.memcg
         return True
+
+    def charge_pages(self, mm: MmStruct, pages: int, effort: Effort = FAULT) -> bool:
+        """try_charge(): the same for pages that have no folio."""
+        if mm.memcg is None:
+            return True
+        return mm.memcg.charge(pages, effort.charges or self.version.counts_refused_at_once)
 
     def put_folio(self, folio: Folio) -> None:
         """folio_put(): free it when nobody refers to it any more."""
@@ -145,7 +163,7 @@ class Kernel:
     def huge_zero(self) -> Folio | None:
         """mm_get_huge_zero_folio(): made when it is first needed; None when memory is short."""
         if self._huge_zero is None:
-            folio = self._huge_zero = self.memory.allocate(HPAGE_PMD_ORDER)
+            folio = self._huge_zero = self.memory.allocate(HPAGE_PMD_ORDER, zone="normal")
             if folio is None:
                 self.count("thp_zero_page_alloc_failed")
                 return None

@@ -234,7 +234,7 @@ def reclaim(mm: MmStruct, table: PageTable, index: int) -> None:
         _unmap_to_swap(mm, table, index, folio)
     elif kernel.memory.swap:
         kernel.memory.swap -= 1
-        kernel.count("pswpout")
+        kernel.count("pswpout", 1, folio.memcg)
         mm.clear_entry(table, index)
         table.states[index] = SWAP | state & UFFD_WP
 
@@ -269,10 +269,10 @@ def _reclaim_cached(folio: Folio) -> None:
         return
     kernel.memory.swap -= folio.pages
     if not folio.order or kernel.version.shmem_swaps_whole:
-        kernel.count_swap_out(folio.order)
+        kernel.count_swap_out(folio)
         mapping.remove(folio, Absent(folio.index, folio.order))
     elif mapping.split(folio):
-        kernel.count("pswpout", folio.pages)
+        kernel.count("pswpout", folio.pages, folio.memcg)
         for index in range(folio.index, folio.index + folio.pages):
             small = mapping.folio(index)
             assert small is not None
@@ -296,7 +296,7 @@ def _swap_out_huge(mm: MmStruct, base: int, pmd: HugePmd) -> None:
     if kernel.memory.swap < folio.pages:
         return
     kernel.memory.swap -= folio.pages
-    kernel.count_swap_out(folio.order)
+    kernel.count_swap_out(folio)
     kernel.count("thp_split_pmd")
     mm.unmap_huge(base)
     table = mm.take_table(base)

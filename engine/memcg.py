@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
 
 
-@dataclass
 class MemCgroup:
-    """memory.max and memory.current, in pages."""
+    """A cgroup with the memory controller: struct mem_cgroup.
 
-    limit: int
-    usage: int = 0
-    path: str = "/scene"
-    """Where it is below the root of all cgroups."""
+    A page stays charged to the cgroup whose process first had it, wherever that process goes.
+    """
 
-    def charge(self, pages: int) -> bool:
-        """try_charge(): False when the limit would be passed."""
-        if self.usage + pages > self.limit:
+    def __init__(self, name: str, limit: int | None) -> None:
+        """name: of its folder below the root of all cgroups.
+
+        limit: memory.max, in pages; None for no limit.
+        """
+        self.name = name
+        self.limit = limit
+        self.usage = 0
+        """memory.current, in pages; the kernel's own memory is not charged."""
+
+        self.hits = 0
+        """``max`` of memory.events: how often a charge met the limit."""
+
+        self.vmstat: Counter[str] = Counter()
+        """What its pages and processes add to the counters of the machine, by name."""
+
+    @property
+    def path(self) -> str:
+        """The path that /proc/PID/cgroup shows."""
+        return f"/{self.name}"
+
+    def charge(self, pages: int, attempts: int) -> bool:
+        """try_charge_memcg(): False when the limit would be passed.
+
+        attempts: how often it is tried, each time after reclaim, which finds nothing.
+        """
+        if self.limit is not None and self.usage + pages > self.limit:
+            self.hits += attempts
             return False
         self.usage += pages
         return True
 
     def uncharge(self, pages: int) -> None:
+        """uncharge_folio()."""
         self.usage -= pages

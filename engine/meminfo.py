@@ -21,6 +21,7 @@ from engine.swap import SwapSlot
 if TYPE_CHECKING:
     from engine.filemap import AddressSpace
     from engine.kernel import Kernel
+    from engine.memcg import MemCgroup
     from engine.mm import MmStruct
 
 _PAGE_KB = PAGE_SIZE >> 10
@@ -46,8 +47,12 @@ class MemoryInUse:
     """Pages that processes may need at most (vm_committed_as)."""
 
 
-def memory_in_use(mms: Iterable[MmStruct]) -> MemoryInUse:
-    """Count what some address spaces have, and what is cached of their files."""
+def memory_in_use(mms: Iterable[MmStruct], memcg: MemCgroup | None = None) -> MemoryInUse:
+    """Count what some address spaces have, and what is cached of their files.
+
+    memcg: count only pages that are charged to it, and what belongs to address spaces of its
+    processes alone; None for all.
+    """
     use = MemoryInUse()
     mapped: set[Folio] = set()
     files: dict[AddressSpace, None] = {}
@@ -57,17 +62,24 @@ def memory_in_use(mms: Iterable[MmStruct]) -> MemoryInUse:
             if isinstance(pmd, HugePmd):
                 mapped.add(pmd.folio)
                 continue
-            use.anon += pmd.plain(0, HPAGE_PMD_NR)
+            if memcg is None or pmd.memcg is memcg:
+                use.anon += pmd.plain(0, HPAGE_PMD_NR)
             mapped.update(_folios_of(pmd))
-        _count_own(use, mm)
+        if memcg is None or mm.memcg is memcg:
+            _count_own(use, mm)
     for folio in mapped:
-        if not folio.is_zero:
+        if not folio.is_zero and (memcg is None or folio.memcg is memcg):
             _count_mapped(use, folio)
     for file in files:
         if not file.is_shmem:
             cached = {found for found in file.pages.values() if isinstance(found, Folio)}
-            use.dirty += sum(folio.pages for folio in cached if folio.dirty)
-    use.committed += sum(file.size for file in files if file.is_shmem)
+            use.dirty += sum(
+                folio.pages
+                for folio in cached
+                if folio.dirty and (memcg is None or folio.memcg is memcg)
+            )
+    if memcg is None:
+        use.committed += sum(file.size for file in files if file.is_shmem)
     return use
 
 

@@ -6,8 +6,10 @@ and whether memory had to be compacted for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from engine.effort import FAULT, Effort
 from engine.folio import HPAGE_PMD_NR, HPAGE_PMD_ORDER, Folio
 from engine.free_area import (
     MAX_PAGE_ORDER,
@@ -25,6 +27,13 @@ NODE_PAGES = 5 << 18
 """Pages of a node, all in its zone Normal: five GiB."""
 
 LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
+_PAGE_ALLOC_COSTLY_ORDER = 3
+_RECLAIMS_WHERE_SHORT = 2
+"""How often an allocation reclaims where so little is free that compaction can't work."""
+
+
+def _count_nothing(name: str, by: int = 1) -> None:
+    """Memory that is no kernel's has no counters."""
 
 
 def node_of(pfn: int) -> int:
@@ -44,17 +53,6 @@ class Fragmentation:
 
     compactable: int = 0
     """Blocks that compaction can make."""
-
-    def take(self, order: int, *, compact: bool) -> bool:
-        if order < self.order:
-            return True
-        if self.ready:
-            self.ready -= 1
-        elif compact and self.compactable:
-            self.compactable -= 1
-        else:
-            return False
-        return True
 
 
 class _Node:
@@ -106,7 +104,9 @@ class _Node:
 class PhysicalMemory:
     """All nodes."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str, int], None] = _count_nothing) -> None:
+        """count: adds to a counter of vmstat."""
+        self._count = count
         self._nodes: list[_Node] = []
         self.resize(1)
         self.limit: int | None = None
@@ -168,19 +168,42 @@ class PhysicalMemory:
             if not lent >> index & 1:
                 node.give(frames + index, 0)
 
-    def allocate(self, order: int = 0, node: int = 0, *, compact: bool = True) -> Folio | None:
+    def allocate(
+        self, order: int = 0, node: int = 0, effort: Effort = FAULT, zone: str = "movable"
+    ) -> Folio | None:
         """A folio; None when there is no block for it.
 
-        compact: direct reclaim and compaction may help.
+        zone: the highest one that the GFP flags allow; vmstat counts reclaim by it.
         """
         pages = 1 << order
         if not self.reserve(pages, node):
+            if effort.compactions and order > _PAGE_ALLOC_COSTLY_ORDER:
+                self._count(f"allocstall_{zone}", _RECLAIMS_WHERE_SHORT)
             return None
-        scarce = self.fragmentation
-        if scarce is not None and not scarce.take(order, compact=compact):
+        if not self._find_block(order, effort, zone):
             self.release(pages, node)
             return None
         return Folio(self._nodes[node].take(order), order)
+
+    def _find_block(self, order: int, effort: Effort, zone: str) -> bool:
+        """__alloc_pages_slowpath(): whether a block is free, or compaction makes one."""
+        scarce = self.fragmentation
+        if scarce is None or order < scarce.order:
+            return True
+        if scarce.ready:
+            scarce.ready -= 1
+            return True
+        if not effort.compactions:
+            return False
+        if scarce.compactable:
+            scarce.compactable -= 1
+            self._count("compact_stall", 1)
+            self._count("compact_success", 1)
+            return True
+        self._count(f"allocstall_{zone}", 1)
+        self._count("compact_stall", effort.compactions)
+        self._count("compact_fail", effort.compactions)
+        return False
 
     def free(self, folio: Folio) -> None:
         """Take back a folio that nobody refers to any more."""

@@ -125,12 +125,12 @@ class MmStruct:
     def count_faults(self, count: int = 1) -> None:
         """mm_account_fault() in mm/memory.c."""
         self.faults += count
-        self.kernel.count("pgfault", count)
+        self.kernel.count("pgfault", count, self.memcg)
 
     def count_major_fault(self) -> None:
         """A fault that was counted had to read from a device."""
         self.major_faults += 1
-        self.kernel.count("pgmajfault")
+        self.kernel.count("pgmajfault", 1, self.memcg)
 
     # -- looking ---------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class MmStruct:
 
     def take_table(self, base: int) -> PageTable:
         """pte_alloc(): the page table of a range that has none."""
-        table = PageTable(self.kernel.memory.take_frames(self.node))
+        table = PageTable(self.kernel.memory.take_frames(self.node), self.memcg)
         self.put_pmd(base, table)
         return table
 
@@ -214,21 +214,20 @@ class MmStruct:
     def charge(self, pages: int) -> None:
         """Account for pages of its own; ENOMEM when memory or its cgroup has no more."""
         memory = self.kernel.memory
-        if self.memcg is not None and not self.memcg.charge(pages):
+        if not self.kernel.charge_pages(self, pages):
             raise refuse(errno.ENOMEM)
         if not memory.reserve(pages, self.node):
             if self.memcg is not None:
                 self.memcg.uncharge(pages)
             raise refuse(errno.ENOMEM)
 
-    def uncharge(self, pages: int, node: int) -> None:
-        self.kernel.memory.release(pages, node)
-        if self.memcg is not None:
-            self.memcg.uncharge(pages)
-
     def owns_frame(self, table: PageTable, index: int) -> bool:
         """The page number at an entry's place may be used for it."""
-        return not table.lent >> index & 1 and node_of(table.frames) == self.node
+        return (
+            not table.lent >> index & 1
+            and node_of(table.frames) == self.node
+            and table.memcg is self.memcg
+        )
 
     def map_new_page(self, table: PageTable, index: int, state: int) -> None:
         """Map a small anonymous page that nobody had before; the entry is empty."""
@@ -253,9 +252,7 @@ class MmStruct:
         """The folio that a present entry maps."""
         if table.states[index] & OBJECT:
             return table.folio(index)
-        folio = table.make_folio(index)
-        folio.memcg = self.memcg
-        return folio
+        return table.make_folio(index)
 
     def map_folio(
         self, table: PageTable, index: int, folio: Folio, state: int, page: int = 0
@@ -280,7 +277,9 @@ class MmStruct:
         """
         plain = table.plain(first, last)
         if plain:
-            self.uncharge(plain, node_of(table.frames))
+            self.kernel.memory.release(plain, node_of(table.frames))
+            if table.memcg is not None:
+                table.memcg.uncharge(plain)
         self.kernel.memory.swap += table.swapped(first, last)
         objects = table.with_objects(first, last)
         table.states[first:last] = bytes(last - first)
@@ -315,7 +314,7 @@ class MmStruct:
         if not folio.is_zero:
             folio.note_mapping(self.address, None, 1)
             if folio.entire_mapcount == 1:
-                self.kernel.count(_mapped_counter(folio))
+                self.kernel.count(_mapped_counter(folio), 1, folio.memcg)
 
     def unmap_huge(self, base: int) -> None:
         """Clear the entry that maps a huge page."""
@@ -324,7 +323,7 @@ class MmStruct:
         if not pmd.folio.is_zero:
             pmd.folio.note_mapping(self.address, None, -1)
             if not pmd.folio.entire_mapcount:
-                self.kernel.count(_mapped_counter(pmd.folio), -1)
+                self.kernel.count(_mapped_counter(pmd.folio), -1, pmd.folio.memcg)
             self._unmapped(pmd.folio, None)
 
     def split_pmd(self, base: int) -> PageTable | None:
@@ -345,7 +344,7 @@ class MmStruct:
             self.map_folio(table, index, folio, pmd.state, index)
         folio.note_mapping(self.address, None, -1)
         if not folio.entire_mapcount:
-            self.kernel.count(_mapped_counter(folio), -1)
+            self.kernel.count(_mapped_counter(folio), -1, folio.memcg)
         return table
 
     def split_folio(self, table: PageTable, folio: Folio, *, was_whole: bool = False) -> bool:

@@ -8,9 +8,13 @@ bits clear is empty; one without PRESENT but with other bits is a swap entry of 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from engine.folio import HPAGE_PMD_NR, Folio
 from engine.swap import SwapSlot
+
+if TYPE_CHECKING:
+    from engine.memcg import MemCgroup
 
 NONE = 0
 PRESENT = 0x01
@@ -66,9 +70,9 @@ class PageTable:
     page of which nobody else knows: the one at the entry's place in ``frames``.
     """
 
-    __slots__ = ("frames", "lent", "objects", "pages", "states")
+    __slots__ = ("frames", "lent", "memcg", "objects", "pages", "states")
 
-    def __init__(self, frames: int) -> None:
+    def __init__(self, frames: int, memcg: MemCgroup | None = None) -> None:
         self.states = bytearray(HPAGE_PMD_NR)
         self.objects: dict[int, Folio | SwapSlot] = {}
         self.pages: dict[int, int] = {}
@@ -76,6 +80,9 @@ class PageTable:
 
         self.frames = frames
         """The first of 512 page numbers."""
+
+        self.memcg = memcg
+        """The cgroup to which the pages without a folio of their own are charged."""
 
         self.lent = 0
         """Bit i: the page number at place i went to a folio of its own."""
@@ -90,6 +97,7 @@ class PageTable:
         """Give the small page that an entry maps a folio of its own."""
         folio = self.objects[index] = Folio(self.frames + index)
         folio.mapcount = 1
+        folio.memcg = self.memcg
         self.lent |= 1 << index
         self.states[index] |= OBJECT
         return folio

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from engine.effort import FAULT
 from engine.filemap import Absent, AddressSpace, FileKind
 from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE, Folio
 from engine.mm import MmStruct
 from engine.signals import BusError
 from engine.thp import Purpose
 from engine.vma import Vma
+
+if TYPE_CHECKING:
+    from engine.kernel import Kernel
 
 
 def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset: int) -> Folio:
@@ -25,7 +31,7 @@ def shmem_get_folio(mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset
         orders = mm.kernel.thp.shmem_orders(mapping, vma, mm, offset, Purpose.PAGE_FAULT)
         if mapping.kind is FileKind.MEMFD and mm.kernel.version.per_size_knobs:
             orders = _fitting(vma, offset, orders)
-    return _allocate(mm, mapping, offset, orders)
+    return _allocate(mm, vma, mapping, offset, orders)
 
 
 def _fitting(vma: Vma, offset: int, orders: int) -> int:
@@ -44,11 +50,11 @@ def _swap_in(mm: MmStruct, mapping: AddressSpace, entry: Absent, offset: int) ->
     """shmem_swapin_folio(): a large entry comes back whole where there is memory for it."""
     kernel = mm.kernel
     order = entry.order if kernel.version.shmem_swaps_in_whole else 0
-    folio = _charged(mm, order) or _charged(mm, 0)
+    folio = kernel.allocate_charged(mm, order) or kernel.allocate_charged(mm, 0)
     if folio is None:
         raise BusError
     mm.count_major_fault()
-    kernel.count("pswpin", folio.pages)
+    kernel.count("pswpin", folio.pages, folio.memcg)
     mapping.forget(entry)
     folio.dirty = True
     mapping.add(folio, offset & -folio.pages)
@@ -59,31 +65,41 @@ def _swap_in(mm: MmStruct, mapping: AddressSpace, entry: Absent, offset: int) ->
     return folio
 
 
-def _allocate(mm: MmStruct, mapping: AddressSpace, offset: int, orders: int) -> Folio:
+def _allocate(
+    mm: MmStruct, vma: Vma | None, mapping: AddressSpace, offset: int, orders: int
+) -> Folio:
     """shmem_alloc_and_add_folio(): the largest that is allowed and fits."""
-    kernel = mm.kernel
     for order in reversed(range(HPAGE_PMD_ORDER + 1)):
         if order and not orders >> order & 1:
             continue
         first = offset & -(1 << order)
         if any(mapping.entries(first, first + (1 << order))):
             continue
-        folio = _charged(mm, order)
-        if order == HPAGE_PMD_ORDER:
-            kernel.count("thp_file_alloc" if folio is not None else "thp_file_fallback")
-        if order:
-            kernel.count_size(order, "shmem_alloc" if folio is not None else "shmem_fallback")
+        folio = _charged(mm, vma, order)
         if folio is not None:
             mapping.add(folio, first)
             return folio
     raise BusError
 
 
-def _charged(mm: MmStruct, order: int) -> Folio | None:
-    """A folio for the page cache, charged to the cgroup of who asks."""
+def _charged(mm: MmStruct, vma: Vma | None, order: int) -> Folio | None:
+    """A folio for the page cache, charged to the cgroup of the process that asks."""
     kernel = mm.kernel
-    folio = kernel.memory.allocate(order, mm.node)
-    if folio is not None and not kernel.charge(folio, mm):
+    effort = kernel.thp.fault_effort(vma) if order and vma is not None else FAULT
+    folio = kernel.memory.allocate(order, mm.node, effort)
+    if folio is not None and kernel.charge(folio, mm, effort):
+        _count_allocation(kernel, order, "alloc")
+        return folio
+    _count_allocation(kernel, order, "fallback")
+    if folio is not None:
+        _count_allocation(kernel, order, "fallback_charge")
         kernel.memory.free(folio)
-        return None
-    return folio
+    return None
+
+
+def _count_allocation(kernel: Kernel, order: int, outcome: str) -> None:
+    """Count what came of an allocation of more than one page."""
+    if order == HPAGE_PMD_ORDER:
+        kernel.count(f"thp_file_{outcome}")
+    if order:
+        kernel.count_size(order, f"shmem_{outcome}")

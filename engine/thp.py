@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from engine.effort import AT_ONCE, BRIEF_FAULT, FAULT, Effort
 from engine.filemap import AddressSpace, FileKind
 from engine.folio import HPAGE_PMD_ORDER, PAGE_SIZE
 from engine.versions import EngineVersion
@@ -130,11 +131,11 @@ class TransparentHugepage:
             mode == "inherit" and self.shmem_enabled != "never"
         )
 
-    def fault_compacts(self, vma: Vma) -> bool:
-        """vma_thp_gfp_mask(): a page fault may wait for compaction."""
-        return self.defrag == "always" or (
-            self.defrag in ("madvise", "defer+madvise") and vma.hugepage
-        )
+    def fault_effort(self, vma: Vma) -> Effort:
+        """vma_thp_gfp_mask(): how hard a page fault tries to have a huge page."""
+        if self.defrag == "always":
+            return FAULT if vma.hugepage else BRIEF_FAULT
+        return FAULT if self.defrag in ("madvise", "defer+madvise") and vma.hugepage else AT_ONCE
 
     @property
     def smaps_orders(self) -> int:

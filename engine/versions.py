@@ -166,6 +166,15 @@ class EngineVersion:
     counts_underused: bool
     """thp_underused_split_page is counted."""
 
+    reclaimers: int
+    """Counters of reclaim tell apart so many: kswapd, direct, khugepaged, proactive."""
+
+    nodes_count_reclaim: bool
+    """They are counters of nodes, which vmstat has further in front."""
+
+    counts_refused_at_once: int
+    """How often memory.events counts a charge that fails because nothing may be reclaimed."""
+
     def is_shared(self, folio: Folio, page: int) -> bool:
         """folio_maybe_mapped_shared(), or what the version had in its place."""
         if folio.mms is None:
@@ -256,6 +265,9 @@ V6_12 = EngineVersion(
     collapse_errno=_ERRNO_6_12,
     smaps_sees_unreadable=True,
     counts_underused=True,
+    reclaimers=3,
+    nodes_count_reclaim=False,
+    counts_refused_at_once=0,
 )
 
 V6_1 = replace(
@@ -287,6 +299,7 @@ V6_1 = replace(
     shared_names_folio=False,
     collapse_errno=_ERRNO_6_1,
     counts_underused=False,
+    reclaimers=2,
 )
 
 V6_18 = replace(
@@ -307,6 +320,7 @@ V6_18 = replace(
     reuses_large=True,
     huge_zero_becomes_huge=True,
     shared_by="mm",
+    reclaimers=4,
 )
 
 V7_3 = replace(
@@ -328,6 +342,8 @@ V7_3 = replace(
     writes_back=True,
     empty_range_collapses=True,
     collapse_errno=_ERRNO_7_3,
+    nodes_count_reclaim=True,
+    counts_refused_at_once=1,
 )
 
 VERSIONS = {version.name: version for version in (V6_1, V6_12, V6_18, V7_3)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.memcg import MemCgroup
 from engine.scene import WORDS
 from engine.scene.words import Word
 from tracefs_fuse.cli.lab import LabOptions, build_lab
@@ -33,6 +34,7 @@ KINDS = [
     (re.compile(rf"{THP}(.*)"), r"\1"),
     (re.compile(r"proc/\d+/task/\d+/children"), "proc/PID/task/TID/children"),
     (re.compile(r"proc/\d+/(?:task/\d+/)?(.*)"), r"proc/PID/\1"),
+    (re.compile(r"sys/fs/cgroup/\w+/(.*)"), r"sys/fs/cgroup/NAME/\1"),
     (re.compile(r"(.*)"), r"\1"),
 ]
 """Paths, and the names that the manual has for them."""
@@ -62,6 +64,7 @@ def test_each_step_has_a_line(word: Word) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_file_has_a_line(version: str) -> None:
     lab = build_lab(LabOptions(kernel=version))
+    lab.machine.kernel.cgroups["scene"] = MemCgroup("scene", None)
     names = {documented(path) for path in paths(lab.root)}
     assert not {name for name in names if f"`{name}`" not in MANUAL}
     assert len(names) > 60

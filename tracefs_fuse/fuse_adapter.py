@@ -64,6 +64,9 @@ _READABLE_SIZE = 1 << 30
 """How far sendfile(2) may read a file, whatever size stat(2) shows; see fuse_session."""
 
 _ENDLESS_SIZE = 1 << 62
+_MORE_SIZE = 64 * 1024
+"""What stat(2) shows beyond the place of its caller who has read a file to the end.  GNU tail -f
+takes a size below its place for a file that was cut, and on FUSE reads no further than the size."""
 
 
 _NO_FILE_SYSTEM = FileSystem()
@@ -109,6 +112,9 @@ class LabOperations:
         self._open: dict[int, OpenFile] = {}
         self._held: dict[int, str] = {}
         """Paths of the open files that hold their folders."""
+
+        self._ends: dict[int, tuple[int, str, int]] = {}
+        """Of the open files that were read to their end: the reader's process, path and place."""
 
         self._handles = itertools.count(1)
         self._pollers = Pollers(lock, readers, self._events)
@@ -229,7 +235,11 @@ class LabOperations:
         looked_up = fuse_session.opcode() == fuse_session.LOOKUP
         if node.endless and (looked_up or path in self._held.values()):
             return _ENDLESS_SIZE
-        return max(node.size, _READABLE_SIZE) if looked_up else node.size
+        if looked_up:
+            return max(node.size, _READABLE_SIZE)
+        reader = self._request().pid, path
+        places = [place for *ended, place in self._ends.values() if tuple(ended) == reader]
+        return max(node.size, *(place + _MORE_SIZE for place in places if place > node.size), 0)
 
     def opendir(self, path: str) -> int:
         request = self._request()
@@ -342,7 +352,13 @@ class LabOperations:
         opened = self._open[fi.fh]
         if splices and not opened.splices:
             raise refuse(errno.EINVAL)
-        return opened.read(self._request(splices=splices), size, offset, nonblock)
+        request = self._request(splices=splices)
+        data = opened.read(request, size, offset, nonblock)
+        if data or not size:
+            self._ends.pop(fi.fh, None)
+        else:
+            self._ends[fi.fh] = request.pid, path, offset
+        return data
 
     def write(self, path: str, data: bytes, offset: int, fi: Any) -> int:
         return self._open[fi.fh].write(self._request(), data, offset)
@@ -354,6 +370,7 @@ class LabOperations:
     def release(self, path: str, fi: Any) -> None:
         self._pollers.forget(fi.fh)
         self._held.pop(fi.fh, None)
+        self._ends.pop(fi.fh, None)
         self._open.pop(fi.fh).release()
 
     def fsync(self, path: str, datasync: int, fi: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from pathlib import Path
 from typing import Any
 
 import fuse
 
 from tracefs_fuse import fuse_session
+from tracefs_fuse.real_proc import real_proc
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _word(argument: Any, longest: int) -> str:
 
 def _comm(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+        return (real_proc() / f"{pid}/comm").read_text(errors="replace").rstrip("\n")
     except OSError:
         return "?"
 

@@ -180,6 +180,7 @@ class Stage:
         for process in (*self._processes, self.child):
             if process is not None and process.mm.users:
                 self.machine.exit(process)
+        self.kernel.cgroups.clear()
 
     # -- steps -----------------------------------------------------------------------------
 

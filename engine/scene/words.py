@@ -283,7 +283,10 @@ def _swap(stage: Stage, mm: MmStruct, on: str) -> None:
 
 
 def _cgroup(stage: Stage, mm: MmStruct, count: str) -> None:
-    mm.memcg = MemCgroup(int(count))
+    """Earlier pages stay charged where they are."""
+    cgroups = stage.kernel.cgroups
+    name = f"scene{len(cgroups) + 1}" if cgroups else "scene"
+    mm.memcg = cgroups[name] = MemCgroup(name, int(count))
 
 
 def _memory(stage: Stage, mm: MmStruct, count: str) -> None:

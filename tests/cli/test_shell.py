@@ -9,7 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,15 +26,21 @@ SHOWN = (
     "/sys/kernel/debug/tracing/events",
     "/sys/kernel/mm/transparent_hugepage/khugepaged",
     "/sys/devices/system/cpu/online",
+    "/proc",
     "/proc/buddyinfo",
     "/proc/kallsyms",
     "/proc/meminfo",
     "/proc/mounts",
+    "/proc/stat",
     "/proc/sys/kernel/ftrace_enabled",
+    "/proc/sys/kernel/osrelease",
+    "/proc/version",
     "/proc/vmstat",
 )
 FUSE_MAGIC = "65735546"
 
+needs_procps = pytest.mark.skipif(not shutil.which("pgrep"), reason="needs procps")
+needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root, to prepare a machine")
 needs_trace_cmd = pytest.mark.skipif(
     not shutil.which("trace-cmd"), reason="trace-cmd is missing; apt install trace-cmd"
@@ -56,11 +62,14 @@ def nothing_left(machine_can_mount: None, tmp_path: Path) -> Iterator[None]:
 
 
 def in_shell(
-    *command: str, before: list[str] | None = None, typed: str = ""
+    *command: str,
+    before: list[str] | None = None,
+    options: Sequence[str] = (),
+    typed: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a lab's shell, which is itself run by the words ``before``."""
     return subprocess.run(
-        [*(before or []), *SHELL, "--", *command],
+        [*(before or []), *SHELL, *options, "--", *command],
         input=typed,
         capture_output=True,
         text=True,
@@ -70,9 +79,11 @@ def in_shell(
     )
 
 
-def said_by(script: str, before: list[str] | None = None) -> str:
+def said_by(
+    script: str, before: list[str] | None = None, *, shell: str = "sh", options: Sequence[str] = ()
+) -> str:
     """What a script says in a lab's shell; it must succeed."""
-    done = in_shell("sh", "-euc", script, before=before)
+    done = in_shell(shell, "-euc", script, before=before, options=options)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -167,6 +178,82 @@ def test_remount_is_refused(busybox: str) -> None:
     said = in_shell("sh", "-c", f"{remount} || stat -c %g {TRACING}/trace")
     assert said.stdout == "0\n"
     assert "permission denied" in said.stderr
+
+
+# -- /proc ---------------------------------------------------------------------------------------
+
+
+@needs_procps
+def test_clients_show_the_labs_processes() -> None:
+    said = said_by("ps -eo pid,comm; pgrep khugepaged; pidof khugepaged; ps aux; top -b -n1; free")
+    rows = [row.split() for row in said.splitlines() if row]
+    lab = [["1", "init"], ["2", "kthreadd"], ["41", "khugepaged"], ["700", "sshd"], ["701", "bash"]]
+    assert rows[: len(lab) + 3] == [["PID", "COMMAND"], *lab, ["41"], ["41"]]
+    assert sum(row[-1] == "[khugepaged]" for row in rows) == 1
+    assert sum(row[-1] == "khugepaged" for row in rows) == 2
+    assert ["Mem:", "8138656"] in [row[:2] for row in rows]
+
+
+@pytest.mark.skipif(not shutil.which("busybox"), reason="busybox is missing")
+def test_busybox_shows_the_labs_processes() -> None:
+    said = said_by("busybox ps; busybox top -b -n1; busybox pidof khugepaged")
+    assert len(re.findall(r"\[khugepaged\]$", said, re.M)) == 2
+    assert said.endswith("\n41\n")
+
+
+@needs_procps
+def test_khugepaged_can_be_traced_alone() -> None:
+    said = said_by(
+        f"cd {TRACING}; pgrep init > set_event_pid; echo 1 > events/huge_memory/enable\n"
+        "sleep 3; grep -c khugepaged-41 trace || :\n"
+        "pgrep khugepaged | tee set_event_pid; sleep 3; grep -v ^# trace\n",
+        options=("--workload", "article"),
+    )
+    before, pid, *heard = said.splitlines()
+    assert (before, pid) == ("0", "41")
+    assert {line.split()[0] for line in heard} == {"khugepaged-41"}
+
+
+@needs_bash
+def test_callers_find_themselves_and_the_machine() -> None:
+    said = said_by(
+        "test $(exec readlink /proc/self) -gt 0; read -r comm < /proc/$$/comm; echo $comm\n"
+        "cat /proc/self/comm /proc/thread-self/comm\n"
+        "echo piped | cat /dev/stdin; cat <(echo substituted); cat /dev/fd/3 3<<< descriptor\n"
+        "test $(readlink -f /proc/self/exe) = $(readlink -f $(command -v readlink))\n"
+        "test ! -e /proc/4194304; ls /proc | grep -cx $$ || :\n"
+        "cat /proc/filesystems /proc/sys/vm/swappiness /proc/sys/kernel/cap_last_cap\n",
+        shell="bash",
+    )
+    same = ("filesystems", "sys/vm/swappiness", "sys/kernel/cap_last_cap")
+    machine = "".join(Path("/proc", name).read_text() for name in same)
+    words = ["bash", "cat", "cat", "piped", "substituted", "descriptor", "0"]
+    assert said == "".join(f"{word}\n" for word in words) + machine
+
+
+def test_names_in_proc_are_the_labs_and_the_machines() -> None:
+    listed = said_by("ls /proc; ls /proc/sys/kernel").split()
+    machines = {name for name in os.listdir("/proc") if not name.isdecimal()}
+    assert {name for name in listed if name.isdecimal()} == {"1", "2", "41", "700", "701"}
+    assert machines | set(os.listdir("/proc/sys/kernel")) <= set(listed)
+
+
+@pytest.mark.skipif(not shutil.which("sysctl"), reason="sysctl is missing")
+def test_sysctl() -> None:
+    said = said_by(
+        "sysctl -n kernel.osrelease vm.swappiness; sysctl -qw kernel.kptr_restrict=2\n"
+        "cat /proc/sys/kernel/kptr_restrict"
+    )
+    assert said == f"6.12.117\n{Path('/proc/sys/vm/swappiness').read_text()}2\n"
+
+
+@needs_root
+def test_process_with_the_number_of_one_of_the_labs() -> None:
+    first = ["unshare", "--pid", "--fork", "--mount-proc"]
+    inner = " ".join([*SHELL, "--", "cat", "/proc/self/comm"])
+    said = said_by(f"cat /proc/$$/comm /proc/self/comm; test -e /proc/self/ns\n{inner}", first)
+    assert said.split() == ["init", "cat", "cat"]
+    assert in_shell("cat", "/proc/self/comm", "/proc/1/comm", before=first).stdout == "cat\ninit\n"
 
 
 # -- the command ---------------------------------------------------------------------------------
@@ -289,7 +376,7 @@ class Terminal:
         os.close(self._mine)
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
+@needs_bash
 def test_at_a_terminal(tmp_path: Path) -> None:
     terminal = Terminal()
     greeting = terminal.wait_for("(lab 6.12) ")
@@ -317,10 +404,14 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
         f"stat -f -c %t {' '.join(SHOWN)}; id -u\n"
         f"echo traceoff > {trigger}; cat {trigger}\n"
         "echo 0 > /proc/sys/kernel/ftrace_enabled; cat /proc/sys/kernel/ftrace_enabled\n"
-        "touch $HOME/mine; stat -c %u $HOME/mine\n",
+        "touch $HOME/mine; stat -c %u $HOME/mine\n"
+        "cat /proc/self/comm /proc/41/comm; test -e /proc/self/fd/0\n",
         user,
     )
-    assert said.split() == [FUSE_MAGIC] * len(SHOWN) + ["0", "traceoff:unlimited", "0", "0"]
+    assert said.split() == [FUSE_MAGIC] * len(SHOWN) + [
+        *["0", "traceoff:unlimited", "0", "0"],
+        *["cat", "khugepaged"],
+    ]
 
 
 @needs_trace_cmd
@@ -401,7 +492,8 @@ def test_machine_that_lacks_the_places() -> None:
     )
     assert said.split() == [
         *[FUSE_MAGIC] * len(SHOWN),
-        *["/proc/sys/kernel:", "ftrace_enabled", "kptr_restrict", "ostype"],
+        *["/proc/sys/kernel:", "ftrace_enabled", "kptr_restrict", "osrelease", "ostype"],
+        *["pid_max", "version"],
         *["/sys/kernel:", *sorted([*kept, "debug", "tracing"])],
         "Linux",
     ]

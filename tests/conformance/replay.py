@@ -144,11 +144,7 @@ _SYSTEMS = ("events/huge_memory", "events/synthetic", "events/ftrace")
 
 
 def reset(client: Client) -> None:
-    """Put a tree back to defaults as the recorder did before each case.
-
-    It removes triggers by writing them back, so what can't be read back stays: that is part of
-    what was recorded.
-    """
+    """Puts a tree back to defaults as the recorder did before each case."""
     for name in client.names("instances"):
         _clear(client, f"instances/{name}/")
         client.answer(["rmdir", f"instances/{name}"])
@@ -185,7 +181,12 @@ def _clear(client: Client, prefix: str) -> None:
 
 
 def _clear_triggers(client: Client, path: str) -> None:
+    """Removes histograms by truncation, and the others by their own words.
+
+    A histogram that another one refers to goes once that one is gone, hence the rounds.
+    """
     for _ in range(4):
+        client.answer(["write", path, "", "trunc"])
         status, text = client.answer(["read", path])
         if status != "OK":
             return

@@ -1,7 +1,7 @@
-"""The order in which folders list their entries, and their links, as four kernels had them.
+"""The order in which folders list their entries, their links and modes, as four kernels had them.
 
 The kernels had two CPUs and did what ``client`` does.  They were Debian's, in whose ``events``
-there is far more, and where nothing can be injected: what only one side has is not compared.
+there is far more, and which have tracers: what only they have is not in the recordings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from tracefs_fuse.tracing.tracing import Tracing
 RECORDED: dict[str, Any] = json.loads(
     Path(__file__).with_name("recorded").joinpath("listing.json").read_text()
 )
-ONLY_HERE = {"inject", "tracing_max_latency"}
+MODES: dict[str, dict[str, str]] = json.loads(
+    Path(__file__).with_name("recorded").joinpath("modes.json").read_text()
+)
+"""Of each kernel: the paths, relative to the tracing folder, that have each mode."""
 
 
 @pytest.fixture(params=sorted(RECORDED))
@@ -31,7 +34,7 @@ def kernel(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def client(kernel: str) -> Client:
-    client = Client(tracefs_tree(Tracing(kernel, ManualSource(), cpus=2)), Request(1))
+    client = Client(tracefs_tree(Tracing(kernel, ManualSource(), cpus=2, inject=False)), Request(1))
     for name in ("b", "a", "c"):
         client.answer(["mkdir", f"instances/{name}"])
     for name in ("syn_b", "syn_a", "syn_c"):
@@ -49,10 +52,42 @@ def folder(client: Client, path: str) -> Directory:
 def test_order(client: Client, kernel: str) -> None:
     for path, recorded in RECORDED[kernel]["names"].items():
         here = list(folder(client, path).children())
-        only_here = ONLY_HERE.difference(recorded.split())
-        assert [name for name in here if name not in only_here] == recorded.split(), path
+        assert here == recorded.split(), path
 
 
 def test_links(client: Client, kernel: str) -> None:
     for path, recorded in RECORDED[kernel]["links"].items():
         assert folder(client, path).links == recorded, path
+
+
+def test_modes(kernel: str) -> None:
+    tree = tracefs_tree(Tracing(kernel, ManualSource(), inject=False))
+    client = Client(tree, Request(1))
+    client.answer(["mkdir", "instances/i"])
+    client.write("dynamic_events", "s:syn int x\n", "append")
+    for mode, paths in MODES[kernel].items():
+        for path in paths.split():
+            node = tree if path == "." else client.node(path)
+            assert f"{node.mode:o}" == mode, path
+
+
+BTF_IDS = {
+    "mm_collapse_huge_page": (30122, 114852),
+    "mm_collapse_huge_page_isolate": (30123, 114853),
+    "mm_collapse_huge_page_swapin": (30124, 114854),
+    "mm_khugepaged_collapse_file": (30136, 114866),
+    "mm_khugepaged_scan": (30137, 114867),
+    "mm_khugepaged_scan_file": (30138, 114868),
+    "mm_khugepaged_scan_pmd": (30139, 114869),
+}
+"""What ``btf_ids`` said in a stock 7.3.4."""
+
+
+def test_btf_ids() -> None:
+    """The same in an instance as at the top."""
+    client = Client(tracefs_tree(Tracing("7.3", ManualSource(), inject=False)), Request(1))
+    client.answer(["mkdir", "instances/i"])
+    for name, (raw, tp) in BTF_IDS.items():
+        for above in ("", "instances/i/"):
+            answer = client.answer(["read", f"{above}events/huge_memory/{name}/btf_ids"])
+            assert answer == ("OK", f"btf_obj_id: 1\nraw_btf_id: {raw}\ntp_btf_id: {tp}\n")

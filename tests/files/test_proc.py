@@ -329,7 +329,7 @@ def test_folders_of_processes() -> None:
     child = machine.fork(parent)
     pids = sorted([*machine.processes, *machine.kthreads])
     names = ["buddyinfo", "cpuinfo", "kallsyms", "loadavg", "meminfo", "mounts", "self", "stat"]
-    names += ["sys", "thread-self", "uptime", "vmstat"]
+    names += ["sys", "thread-self", "uptime", "version", "vmstat"]
     assert list(tree.children()) == [*names, *map(str, pids)]
     assert tree.lookup(f"0{parent.pid}") is tree.lookup("42") is None
     folder = tree.lookup(str(parent.pid))

@@ -151,6 +151,23 @@ def test_times_follow_the_clock_and_the_work() -> None:
     assert processes[0] == "btime"
 
 
+@pytest.mark.parametrize("kernel", VERSIONS)
+def test_version(kernel: str) -> None:
+    """The line differs from the kernel's by who has built it, when, and by what."""
+    shape = re.compile(
+        r"(Linux version [\d.]+)\S* \(\S+@\S+\) \(.+\) (#1 SMP PREEMPT_DYNAMIC) .+\n"
+    )
+    ours, theirs = (
+        shape.fullmatch(line)
+        for line in (read(Machine(kernel, workload="idle"), "version"), RECORDED[kernel]["version"])
+    )
+    assert ours
+    assert theirs
+    recorded = theirs.groups()
+    expected = ("Linux version 6.1.192", recorded[1]) if kernel == "6.1" else recorded
+    assert ours.groups() == expected
+
+
 def test_who_is_whose() -> None:
     machine = Machine(workload="idle")
     parent = machine.spawn("parent")

@@ -74,7 +74,7 @@ def events(file: OpenFile, client: Client, place: int) -> tuple[int, list[str]]:
 
 
 def played(client: Client, path: str, steps: str) -> list[list[str]]:
-    """The lines that each ``-`` reads: > clears, 1 takes a snapshot, others are markers.
+    """The lines that each ``-`` reads: > clears, numbers go to ``snapshot``, others are markers.
 
     The file is opened by the first ``-``.
     """
@@ -82,14 +82,15 @@ def played(client: Client, path: str, steps: str) -> list[list[str]]:
     file, place, shown = None, 0, []
     folder = path.rpartition("per_cpu")[0].rpartition("/")[0]
     for step in steps.split():
+        client.tick()
         if step == "-":
             file = file or client.file(path).open(client.request, os.O_RDONLY)
             place, lines = events(file, client, place)
             shown.append(lines)
         elif step == ">":
             client.write(f"{folder}/trace".lstrip("/"), "", "trunc")
-        elif step == "1":
-            client.write(f"{folder}/snapshot".lstrip("/"), "1\n", "plain")
+        elif step.isdigit():
+            client.write(f"{folder}/snapshot".lstrip("/"), f"{step}\n", "plain")
         else:
             client.write(f"{folder}/trace_marker".lstrip("/"), f"{step}\n", "plain")
     assert file
@@ -110,12 +111,33 @@ LOST = "CPU:0 [LOST EVENTS]"
         ("a - > b c d - e -", [["a"], [LOST, "b", "c", "d"], ["e"]]),
         ("a - 1 - b - 1 - c -", [["a"], [], [], [], ["c"]]),
         ("a 1 - b 1 - c - 1 -", [[], ["b"], [], []]),
+        ("a 1 > b 1 - c - d -", [[], ["c"], ["d"]]),
+        ("a 1 > b c d 1 e -", [["e"]]),
     ],
 )
 def test_a_file_is_read_on_behind_its_end(
     client: Client, path: str, steps: str, shown: list[list[str]]
 ) -> None:
     assert played(client, path, steps) == shown
+
+
+def test_events_older_than_the_last_clear_are_not_counted(client: Client) -> None:
+    played(client, "trace", "a 1 > b 1 -")
+    assert "entries-in-buffer/entries-written: 0/0 " in client.read("trace")
+    played(client, "trace", "c -")
+    assert "entries-in-buffer/entries-written: 1/1 " in client.read("trace")
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"), [("6.1", ["a"]), ("6.12", ["a"]), ("6.18", ["a"]), ("7.3", [])]
+)
+@pytest.mark.parametrize("clear", "02")
+def test_a_snapshot_of_events_older_than_its_last_clear(
+    version: str, clear: str, shown: list[str]
+) -> None:
+    client = client_for(version)
+    assert played(client, "snapshot", f"1 a {clear} 1 -") == [shown]
+    assert played(client, "snapshot", f"{clear} b 1 -") == [["b"]]
 
 
 def test_a_snapshot_that_is_taken_while_it_is_open(client: Client) -> None:

@@ -34,6 +34,9 @@ class LabOptions:
     inject: bool = True
     """Events have a file ``inject``."""
 
+    for_shell: bool = False
+    """Its ``/proc`` takes the place of the machine's."""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -81,4 +84,5 @@ def build_lab(options: LabOptions) -> Lab:
                 partial(setattr, machine.trace, name),
                 getattr(machine.trace, name),
             )
-    return Lab(machine, tracing, Pace(machine, options.speed), root_tree(tracing, machine))
+    root = root_tree(tracing, machine, for_shell=options.for_shell)
+    return Lab(machine, tracing, Pace(machine, options.speed), root)

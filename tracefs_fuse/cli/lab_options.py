@@ -10,6 +10,7 @@ from tracefs_fuse.cli.scene import read_scene
 from tracefs_fuse.tracing.versions import VERSIONS
 
 _DEFAULTS = LabOptions()
+_RELEASES = ", ".join(f"{name} is {version.point_release}" for name, version in VERSIONS.items())
 _MAX_CPUS = 64
 _MIN_SPEED, _MAX_SPEED = 0.001, 1000
 """At the highest, 64 bits of ns last for half a year, and the 59 between two records for days."""
@@ -21,7 +22,7 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
         "--kernel",
         choices=list(VERSIONS),
         default=_DEFAULTS.kernel,
-        help="the kernel to be (%(default)s)",
+        help=f"the kernel to be: {_RELEASES} (%(default)s)",
     )
     parser.add_argument(
         "--cpus", type=_cpus, default=_DEFAULTS.cpus, metavar="N", help="its CPUs (%(default)s)"
@@ -55,7 +56,7 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
         "--no-inject",
         dest="inject",
         action="store_false",
-        help="leave out the inject files of events, as distributions' kernels do",
+        help="have the files of a distribution's kernel: no inject files of events",
     )
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracefs_fuse.cli import namespace
+from tracefs_fuse.real_proc import real_proc
 
 _SOURCE = "tracefs-fuse"
 _COMMANDS = (b"tracefs-fuse", b"tracefs_fuse")
@@ -50,7 +51,7 @@ class Mount:
     def is_mine(self) -> bool:
         """The daemon runs for the user of this process."""
         try:
-            status = Path(f"/proc/{self.daemon}/status").read_text()
+            status = (real_proc() / f"{self.daemon}/status").read_text()
         except OSError:
             return False
         return f"\nUid:\t{os.getuid()}\t" in status
@@ -64,7 +65,7 @@ class Mount:
     def is_alive(self) -> bool:
         """The daemon still runs."""
         try:
-            command = Path(f"/proc/{self.daemon}/cmdline").read_bytes()
+            command = (real_proc() / f"{self.daemon}/cmdline").read_bytes()
         except OSError:
             return False
         return any(name in command for name in _COMMANDS)

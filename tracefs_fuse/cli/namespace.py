@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tracefs_fuse.cli.problems import Problem
+from tracefs_fuse.real_proc import PLACE, real_proc
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUSER = 0x10000000
@@ -82,7 +83,7 @@ def _forbidden(error: OSError) -> Problem:
 
 def _map_users(pid: int) -> None:
     """Say who the users and groups of this namespace are in that of another process."""
-    process = Path(f"/proc/{pid}")
+    process = real_proc() / str(pid)
     try:
         for ids in ("uid_map", "gid_map"):
             (process / ids).write_text(_unchanged(Path(f"/proc/self/{ids}").read_text()))
@@ -128,6 +129,21 @@ def _make_room(folder: Path) -> None:
         target.mkdir() if entry.is_dir() else target.touch()
         bind(entry, target)
     os.close(before)
+
+
+def uncover_proc() -> None:
+    """Have the machine's own ``/proc`` at its usual place, where a lab's shell has moved it."""
+    proc, usual = real_proc(), Path("/proc")
+    if proc != usual:
+        bind(proc, usual)
+
+
+def cover_proc(lab: Path) -> None:
+    """Have the ``/proc`` of a lab that is mounted on a folder take the place of the machine's."""
+    proc = Path("/proc")
+    bind(proc, lab / "proc" / PLACE)  # first, for no mount is made without it
+    bind(lab / "proc", proc)
+    bind(proc / PLACE / "sys", proc / "sys")
 
 
 def detach(folder: Path) -> None:

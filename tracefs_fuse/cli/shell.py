@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,15 +32,9 @@ _SHOWN = (
     "/sys/devices/system/cpu/online",
     "/sys/devices/system/cpu/possible",
     "/sys/devices/system/cpu/present",
-    "/proc/buddyinfo",
-    "/proc/kallsyms",
-    "/proc/meminfo",
-    "/proc/mounts",
-    "/proc/sys/kernel/ftrace_enabled",
-    "/proc/sys/kernel/kptr_restrict",
-    "/proc/vmstat",
+    "/sys/fs/cgroup",
 )
-"""What of the lab stands in the place of the machine's own."""
+"""What of the lab stands in the place of the machine's own, besides ``/proc``."""
 
 _GREETING = """\
 This shell is in the lab (kernel {kernel}, {life}) until it ends. Try:
@@ -63,7 +58,7 @@ def add_parser(commands: Any) -> None:
         help="open a shell in which the kernel's tracing files are a lab's",
         usage="%(prog)s [OPTION...] [-- COMMAND...]",
         description="Run COMMAND, or a shell, where /sys/kernel/tracing, "
-        "/sys/kernel/debug/tracing, /sys/kernel/mm/transparent_hugepage and /proc/vmstat are "
+        "/sys/kernel/debug/tracing, /sys/kernel/mm/transparent_hugepage and /proc are "
         "those of a lab, which ends with it. Needs no root; nobody else sees anything of it.",
         epilog="example: tracefs-fuse shell --kernel 7.3 -- trace-cmd list -e huge_memory",
     )
@@ -77,13 +72,15 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     check_machine(privately=True)
-    made_of = lab_options(options)
+    made_of = replace(lab_options(options), for_shell=True)
     namespace.enter()
+    namespace.uncover_proc()
     _stage()
     # nobody else has this namespace, and in it there may be more users than one
     service = Service(_STAGE / "lab", log_options(options), for_all=True)
     remark = serve_in_background(made_of, service, until=os.getpid())
     namespace.leave_mounts()  # so that the lab never asks itself for the machine's files
+    _show_proc()
     for path in _SHOWN:
         _show(path)
     namespace.detach(_STAGE / "lab")
@@ -105,12 +102,21 @@ def _stage() -> None:
 
 
 def _show(path: str) -> None:
-    if path.startswith("/proc/") and path.count("/") == 2 and not os.path.lexists(path):
-        return  # no folder can stand in for /proc, whose entries come and go
     try:
         namespace.bind(_STAGE / "lab" / path.lstrip("/"), Path(path))
     except OSError as error:
         raise Problem(f"the lab can't stand in for {path} ({error.strerror})") from None
+
+
+def _show_proc() -> None:
+    try:
+        namespace.cover_proc(_STAGE / "lab")
+    except OSError as error:
+        raise Problem(f"the lab can't stand in for /proc ({error.strerror})") from None
+    lab = _STAGE / "lab"
+    for folder, _, names in os.walk(lab / "proc/sys"):
+        for name in names:
+            _show(f"/{Path(folder, name).relative_to(lab)}")
 
 
 def _become_shell(mark: str) -> NoReturn:

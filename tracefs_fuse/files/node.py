@@ -350,3 +350,20 @@ class OpenText(OpenFile):
     def release(self) -> None:
         if self._file.released is not None:
             self._file.released()
+
+
+class SimpleFile(TextFile):
+    """A file whose text is made at each read, which takes from it what is at its place.
+
+    Modelled after simple_read_from_buffer() (fs/libfs.c).  ``show`` makes the whole text.
+    """
+
+    def opened(self, flags: int) -> OpenText:
+        return OpenSimple(self, flags)
+
+
+class OpenSimple(OpenText):
+    """An open :class:`SimpleFile`."""
+
+    def read(self, request: Request, size: int, offset: int, nonblock: bool) -> bytes:
+        return "".join(self.show()).encode("latin-1")[offset : offset + size]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 
 from tracefs_fuse.files.node import Directory, Node, Request
+from tracefs_fuse.real_proc import real_proc
 from tracefs_fuse.tracing.numbers import refuse
 
 Owner = tuple[int, int]
@@ -63,11 +63,10 @@ def _overrides(request: Request) -> bool:
     """Whether the caller is root, or else may override modes in the lab's own user namespace."""
     if request.uid == 0:
         return True
-    process = Path("/proc", str(request.pid))
+    proc = real_proc()
     try:
-        if os.readlink(process / _USER_NAMESPACE) != os.readlink(
-            Path("/proc/self", _USER_NAMESPACE)
-        ):
+        theirs = os.readlink(proc / str(request.pid) / _USER_NAMESPACE)
+        if theirs != os.readlink(proc / "self" / _USER_NAMESPACE):
             return False  # what it may do there is nothing here
         effective = int(_status(request.pid, "CapEff")[0], 16)
     except OSError:
@@ -77,6 +76,6 @@ def _overrides(request: Request) -> bool:
 
 def _status(pid: int, name: str) -> list[str]:
     """What a process's status says of something.  Raises OSError when the process is gone."""
-    status = Path("/proc", str(pid), "status").read_text(errors="replace")
+    status = (real_proc() / f"{pid}/status").read_text(errors="replace")
     (words,) = (line.split() for line in status.split("\n") if line.startswith(f"{name}:"))
     return words[1:]

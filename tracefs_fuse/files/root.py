@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine import Machine
+from tracefs_fuse.files.cgroup import cgroup_tree
 from tracefs_fuse.files.node import Directory, FileSystem, Symlink
-from tracefs_fuse.files.proc import proc_tree
+from tracefs_fuse.files.proc import proc_tree, shell_proc_tree
 from tracefs_fuse.files.sysfs import Attribute, SysfsFolder, sysfs_of
 from tracefs_fuse.files.thp import thp_tree
 from tracefs_fuse.files.tracefs import tracefs_tree
@@ -13,13 +14,17 @@ from tracefs_fuse.tracing.tracing import Tracing
 _DEBUGFS = FileSystem(name_limit=255)
 
 
-def root_tree(tracing: Tracing, machine: Machine) -> Directory:
-    """Everything that a lab shows."""
+def root_tree(tracing: Tracing, machine: Machine, *, for_shell: bool = False) -> Directory:
+    """Everything that a lab shows.
+
+    for_shell: its ``/proc`` takes the place of the machine's.
+    """
     debug = Directory({"tracing": Symlink("../tracing")}, mode=0o700)
     debug.filesystem = _DEBUGFS
     sys = Directory(
         {
             "devices": Directory({"system": Directory({"cpu": _cpu_folder(machine.cpus)})}),
+            "fs": Directory({"cgroup": cgroup_tree(machine)}),
             "kernel": Directory(
                 {
                     "debug": debug,
@@ -31,7 +36,8 @@ def root_tree(tracing: Tracing, machine: Machine) -> Directory:
         mode=0o555,
     )
     sys.filesystem = sysfs_of(machine.kernel.version.name)
-    return Directory({"proc": proc_tree(machine), "sys": sys})
+    proc = shell_proc_tree(machine) if for_shell else proc_tree(machine)
+    return Directory({"proc": proc, "sys": sys})
 
 
 def _cpu_folder(count: int) -> Directory:

@@ -150,6 +150,9 @@ class TraceEvent:
         self.render_unhashed = render_unhashed or render
         """Makes the line while the option hash-ptr is off."""
 
+        self.btf_ids: tuple[int, int] | None = None
+        """See EventDefinition."""
+
         self._own = {field.name: field for field in reversed(self.fields)}
 
     @classmethod
@@ -157,7 +160,7 @@ class TraceEvent:
         """An event made from its definition."""
         layout = Layout(lay_out(definition.fields, char_is_unsigned=version.char_is_unsigned))
         fmt = definition.print_fmt
-        return cls(
+        event = cls(
             definition.system,
             definition.name,
             definition.id,
@@ -168,6 +171,8 @@ class TraceEvent:
                 definition.name, layout, loses_string=version.unhashed_loses_string
             ),
         )
+        event.btf_ids = definition.btf_ids
+        return event
 
     def find_field(self, name: str) -> Field | None:
         """trace_find_event_field(): own fields first, then generic, then common ones."""

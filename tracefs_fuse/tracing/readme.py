@@ -1,9 +1,12 @@
 """The ``README`` file: what can be done with which file, in this lab's own words.
 
-Clients look for certain phrases in it to learn what a kernel can do; those are kept.
+Clients, and the kernel's self-tests, look for certain phrases in it to learn what a kernel can do.
+Those are kept, and each version has only its own.
 """
 
 from __future__ import annotations
+
+from tracefs_fuse.tracing.versions import KernelVersion
 
 _TEXT = """\
 tracing mini-HOWTO:
@@ -37,16 +40,13 @@ tracing mini-HOWTO:
   timestamp_mode        - whether events carry deltas or absolute times
   buffer_size_kb        - size of the ring buffer of each CPU
   buffer_total_size_kb  - of all CPUs together
-  buffer_subbuf_size_kb - size of the pages that the ring buffer is made of
-  buffer_percent        - how full the buffer must be to wake raw readers
+{subbuf_size}  buffer_percent        - how full the buffer must be to wake raw readers
   free_buffer           - closing it gives the buffer's memory back
   trace_options         - options/NAME one by one
   saved_cmdlines        - names of the tasks seen, by pid; saved_cmdlines_size of them
   saved_tgids           - their thread groups, with option record-tgid
 
- Mounting takes the options [uid=<uid>], [gid=<gid>] and [mode=<mode>].
-
- events/SYSTEM/EVENT/
+{mount_options} events/SYSTEM/EVENT/
   enable                - 0 or 1; events/SYSTEM/enable and events/enable for many
   format                - the fields of the event and how it is printed
   filter                - which events are recorded: FIELD OP VALUE, joined by && and ||,
@@ -70,9 +70,9 @@ tracing mini-HOWTO:
         Format: hist:keys=<field1[,field2,...]>[:values=<field1[,field2,...]>]
                 [:<var1>=<field|var_ref|numeric_literal>[,<var2>=...]]
                 [:sort=<field1[,field2]>][:size=#entries][:name=<name>]
-                [:nohitcount][:clock=<clock>][:pause][:continue][:clear]
+                {nohitcount}[:clock=<clock>][:pause][:continue][:clear]
                 [:<handler>.<action>] [if <filter>]
-        Keys can be any field, or the special string 'common_stacktrace'.
+        Keys can be any field, or the special string '{stacktrace}'.
         Modifiers: .hex .sym .sym-offset .execname .syscall .log2 .buckets=size
                 .usecs for keys and values, .percent .graph for values,
                 .ascending .descending for sort keys
@@ -88,16 +88,27 @@ tracing mini-HOWTO:
  Synthetic events
   synthetic_events      - events of your own, made by histograms
         # echo 'name type field; type field' >> synthetic_events
-        # echo 's:name char[] text; long[] stack' >> synthetic_events
+        # echo '{synthetic_fields}' >> synthetic_events
         # echo '!name' >> synthetic_events
   dynamic_events        - all events made at run time
         # echo 's:[synthetic/]name type field' >> dynamic_events
         # echo '-:[synthetic/]name' >> dynamic_events
 """
 
+_SUBBUF_SIZE = "  buffer_subbuf_size_kb - size of the pages that the ring buffer is made of\n"
+_MOUNT_OPTIONS = " Mounting takes the options [uid=<uid>], [gid=<gid>] and [mode=<mode>].\n\n"
 _MODULE_SYNTAX = " Can enable module events via: :mod:\n"
 
 
-def text(*, event_mod_syntax: bool) -> str:
-    """The file's text; with the module syntax where set_event knows it."""
-    return _TEXT + (_MODULE_SYNTAX if event_mod_syntax else "")
+def text(version: KernelVersion) -> str:
+    """The file's text for a kernel version (readme_msg in kernel/trace/trace.c)."""
+    stacks = "common_stacktrace" in version.hist_special_fields
+    return _TEXT.format(
+        subbuf_size=_SUBBUF_SIZE if version.has_subbuf_size else "",
+        mount_options=_MOUNT_OPTIONS if version.readme_mount_options else "",
+        nohitcount="[:nohitcount]" if version.hist_nohitcount else "",
+        stacktrace="common_stacktrace" if stacks else "stacktrace",
+        synthetic_fields="name int field; long[] stack"
+        if stacks
+        else "name int field; char name[]",
+    ) + (_MODULE_SYNTAX if version.event_mod_syntax else "")

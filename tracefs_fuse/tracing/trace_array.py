@@ -257,7 +257,6 @@ class TraceArray:
         """
         if not self.snapshot_allocated:
             self.snapshot_buffer.resize_like(self.buffer)
-            self.snapshot_buffer.start = self.clock.read()
             self.snapshot_allocated = True
 
     def free_snapshot(self) -> None:
@@ -269,9 +268,11 @@ class TraceArray:
                 self.snapshot_buffer.resize(MINIMAL_SIZE)
 
     def take_snapshot(self) -> None:
-        """Swap the main and the snapshot buffer."""
+        """Swap the rings of the main and the snapshot buffer."""
         assert self.snapshot_allocated, "take_snapshot() without a buffer"
-        self.buffer, self.snapshot_buffer = self.snapshot_buffer, self.buffer
+        self.buffer.swap(self.snapshot_buffer)
+        if self.tracing.version.snapshot_shows_all:
+            self.snapshot_buffer.start = 0
         self._rings_changed()
 
     def write_snapshot(self, text: str, cpu: int | None = None) -> None:

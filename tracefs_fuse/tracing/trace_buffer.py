@@ -1,4 +1,8 @@
-"""The ring buffers of all CPUs together: struct trace_buffer (kernel/trace/ring_buffer.c)."""
+"""The ring buffers of all CPUs together.
+
+Modelled after struct trace_buffer (kernel/trace/ring_buffer.c) and struct array_buffer, which has
+one (kernel/trace/trace.h).
+"""
 
 from __future__ import annotations
 
@@ -31,7 +35,15 @@ class TraceBuffer:
         """Sub-buffers are 2**order memory pages."""
 
         self.start = 0
-        """Trace clock when the buffer was last emptied."""
+        """Trace clock when the buffer was last emptied: array_buffer.time_start."""
+
+        self.skipped = [0] * cpus
+        """By CPU, events older than :attr:`start`, as they were last counted."""
+
+    def swap(self, other: TraceBuffer) -> None:
+        """Swap the rings with another buffer's; each keeps its start and its counts of skipped."""
+        self.cpus, other.cpus = other.cpus, self.cpus
+        self.order, other.order = other.order, self.order
 
     def resize_like(self, other: TraceBuffer) -> None:
         """Take on the sizes of another buffer; EBUSY while events of a ring that changes are shown.
@@ -57,12 +69,20 @@ class TraceBuffer:
             ring.resize(pages_for(size, ring.data_size))
 
     @property
-    def entries(self) -> int:
-        return sum(buffer.entries for buffer in self.cpus)
-
-    @property
     def overrun(self) -> int:
         return sum(buffer.overrun for buffer in self.cpus)
+
+    def total_entries(self) -> tuple[int, int]:
+        """Events that are in the buffer and events that were written, of all CPUs.
+
+        A CPU with skipped events counts only those behind them.  Both are unsigned 64-bit
+        numbers.  Modelled after get_total_entries() (kernel/trace/trace.c).
+        """
+        entries = written = 0
+        for ring, skipped in zip(self.cpus, self.skipped, strict=True):
+            entries += ring.entries - skipped
+            written += ring.entries - skipped if skipped else ring.entries + ring.overrun
+        return entries % (1 << 64), written % (1 << 64)
 
     def unread(self, cpus: Sequence[CpuBuffer]) -> Iterator[Entry]:
         """The events of these CPUs, oldest first, for a reader that consumes each."""

@@ -58,7 +58,8 @@ class Tracing:
     ) -> None:
         """version: a key of VERSIONS.  seed: of the hash that hides pointers.
 
-        inject: events have a file ``inject`` (CONFIG_TRACE_EVENT_INJECT).
+        inject: events have a file ``inject`` (CONFIG_TRACE_EVENT_INJECT). Without it the files are
+        those of a distribution's kernel, in which what else is configured differs too.
         first_id: the id of the first huge_memory event; by default that of the recorded kernels.
         """
         self.version = VERSIONS[version]

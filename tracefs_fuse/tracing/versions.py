@@ -14,7 +14,7 @@ class KernelVersion:
 
     name: str
     release: str
-    """What ``uname -r`` says, shown in the latency header."""
+    """The point release and the name of the build, as ``uname -r`` tells it."""
 
     preemption_model: str
     """The word after ``M:`` in the latency header."""
@@ -150,6 +150,9 @@ class KernelVersion:
     resize_hides_errors: bool
     """Whatever keeps a buffer from being resized is told as ENOMEM."""
 
+    snapshot_shows_all: bool
+    """A snapshot shows all its events, even those older than when ``snapshot`` was last emptied."""
+
     paused_is_off: bool
     """tracing_on shows 0 while a reader of ``trace`` pauses recording."""
 
@@ -174,8 +177,22 @@ class KernelVersion:
     fields_dotted_strings: bool
     """Option ``fields`` shows unprintable bytes of dynamic strings in hexadecimal."""
 
+    top_mode: int
+    """Permission bits of the top level's folder."""
+
+    distribution_has_max_latency: bool
+    """tracing_max_latency exists in Debian's configuration, which has latency tracers."""
+
+    readme_mount_options: bool
+    """README names the mount options."""
+
     line_buffer_size: int
     """Bytes for the text of one event (TRACE_SEQ_BUFFER_SIZE)."""
+
+    @property
+    def point_release(self) -> str:
+        """The release without the name of the build."""
+        return self.release.partition("-")[0]
 
 
 def _options(
@@ -271,12 +288,16 @@ V7_3 = KernelVersion(
     instances_follow_owner=True,
     expands_top=False,
     resize_hides_errors=False,
+    snapshot_shows_all=False,
     paused_is_off=False,
     marker_min_text=0,
     marker_raw_min=0,
     marker_raw_extra=0,
     lazy_preemption=True,
     fields_dotted_strings=True,
+    top_mode=0o700,
+    distribution_has_max_latency=False,
+    readme_mount_options=True,
     line_buffer_size=8156,
 )
 
@@ -284,6 +305,7 @@ V6_12 = replace(
     V7_3,
     name="6.12",
     release="6.12.117-oracle",
+    distribution_has_max_latency=True,
     preemption_model="server",
     marker_preempt_count=0,
     synthetic_preempt_count=0,
@@ -300,8 +322,6 @@ V6_12 = replace(
     hist_expression_shows_buckets=False,
     hist_stack_depth=16,
     hist_cpu_name_doubled=False,
-    hist_helper_keeps_modifiers=False,
-    hist_failed_helper_stays=True,
     hist_name_errors=False,
     has_hist_poll=True,
     missing_syscalls=frozenset({336, *range(463, 471), 472}),
@@ -314,16 +334,20 @@ V6_12 = replace(
     lazy_preemption=False,
     fields_dotted_strings=False,
     options_hold=False,
+    snapshot_shows_all=True,
 )
 
 V6_18 = replace(
     V6_12,
     name="6.18",
+    hist_helper_keeps_modifiers=False,
+    hist_failed_helper_stays=True,
     filter_dangling_is_error=False,
     hist_value_percent=False,
     hist_log2_wraps=True,
     hist_reference_dollar=False,
     hist_stacktrace_of_any=True,
+    top_mode=0o755,
     hist_special_fields=V7_3.hist_special_fields,
     hist_cpu_name_doubled=True,
     missing_syscalls=frozenset({470, 472}),
@@ -348,6 +372,8 @@ V6_18 = replace(
 V6_1 = replace(
     V6_12,
     name="6.1",
+    hist_helper_keeps_modifiers=False,
+    hist_failed_helper_stays=True,
     hist_stacks=False,
     unhashed_loses_string=True,
     hist_reference_dollar=False,
@@ -366,6 +392,7 @@ V6_1 = replace(
     trigger_filter_error_logged=False,
     poll_wants_events=False,
     blocked_pipe_ends=True,
+    readme_mount_options=False,
     line_buffer_size=4060,
     has_hist_poll=False,
     expands_top=True,

@@ -24,7 +24,7 @@ def test_a_short_read_consumes_one_event_and_keeps_the_rest_of_its_text() -> Non
     lab = marked(3)
     pipe = lab.pipe()
     assert pipe.read(20) == b"tracing_mark_write: "
-    assert lab.top.buffer.entries == 2
+    assert lab.top.buffer.cpus[0].entries == 2
     assert pipe.read(100) == b"0000\n"
     assert pipe.read(100) == b"tracing_mark_write: 0001\ntracing_mark_write: 0002\n"
     assert pipe.read(100) == b""
@@ -36,7 +36,7 @@ def test_a_long_read_takes_what_fits_into_the_line_buffer() -> None:
     size = lab.tracing.version.line_buffer_size
     data = lab.pipe().read(65536)
     assert len(data) == (size - 1) // LINE * LINE
-    assert lab.top.buffer.entries == 1000 - len(data) // LINE
+    assert lab.top.buffer.cpus[0].entries == 1000 - len(data) // LINE
 
 
 def test_only_events_make_a_pipe_ready() -> None:

@@ -92,7 +92,7 @@ class Player:
 
     def _snapshot(self) -> str:
         buffer = self.lab.top.snapshot_buffer
-        if not buffer.entries:
+        if not any(ring.entries for ring in buffer.cpus):
             return snapshot_help_text(self.lab.top, per_cpu=False)
         return "".join(TraceText(self.lab.top, lambda: buffer, buffer.cpus, latency=False))
 

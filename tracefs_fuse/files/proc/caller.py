@@ -7,10 +7,10 @@ are themselves.
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 from tracefs_fuse.files.node import Directory, Node, Request, Seeks, Symlink, TextFile
 from tracefs_fuse.files.proc.filesystem import PROCESS
+from tracefs_fuse.real_proc import real_proc
 from tracefs_fuse.tracing.numbers import refuse
 
 _FILES = ("cgroup", "cmdline", "comm", "stat", "statm", "status")
@@ -33,7 +33,7 @@ class SelfLink(Symlink):
 def tgid_of(pid: int) -> int:
     """The process that a real thread belongs to; 0 when there is none."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text(errors="surrogateescape")
+        status = (real_proc() / f"{pid}/status").read_text(errors="surrogateescape")
     except OSError:
         return 0
     return next((int(line[5:]) for line in status.splitlines() if line.startswith("Tgid:")), 0)
@@ -49,7 +49,7 @@ def caller_tree(pid: int) -> Directory:
 
 def _threads(pid: int) -> list[str]:
     try:
-        return [path.name for path in Path(f"/proc/{pid}/task").iterdir()]
+        return [path.name for path in (real_proc() / f"{pid}/task").iterdir()]
     except OSError:
         return []
 
@@ -63,7 +63,7 @@ def _folder(entries: dict[str, Node]) -> Directory:
 def _file(path: str) -> TextFile:
     def text() -> str:
         try:
-            return Path("/proc", path).read_bytes().decode("latin-1")
+            return (real_proc() / path).read_bytes().decode("latin-1")
         except OSError as error:
             raise refuse(error.errno or errno.ESRCH) from None
 

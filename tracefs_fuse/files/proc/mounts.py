@@ -5,9 +5,8 @@ Modelled after show_vfsmnt() (fs/proc_namespace.c).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tracefs_fuse.files.node import File, OpenFile, OpenText, Request, TextFile
+from tracefs_fuse.real_proc import PLACE, real_proc
 
 _OF_THE_LAB = """\
 debugfs /sys/kernel/debug debugfs rw,nosuid,nodev,noexec,relatime 0 0
@@ -30,7 +29,13 @@ class MountsFile(File):
 def mounts_text(pid: int) -> str:
     """What a process finds mounted; the lab's rows alone when it is gone."""
     try:
-        rows = Path(f"/proc/{pid}/mounts").read_bytes().decode("latin-1").split("\n")[:-1]
+        rows = (real_proc() / f"{pid}/mounts").read_bytes().decode("latin-1").split("\n")[:-1]
     except OSError:
         rows = []
-    return "".join(f"{row}\n" for row in rows if row.split(" ")[2] not in _REPLACED) + _OF_THE_LAB
+    return "".join(f"{row}\n" for row in rows if _is_shown(row)) + _OF_THE_LAB
+
+
+def _is_shown(row: str) -> bool:
+    """Whether a mount is neither replaced nor for the lab's own use."""
+    _, folder, type_, *_ = row.split(" ")
+    return type_ not in _REPLACED and not f"{folder}/".startswith(f"/proc/{PLACE}/")

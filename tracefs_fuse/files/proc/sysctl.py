@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import re
 
-from tracefs_fuse.files.node import Request, TextFile
+from tracefs_fuse.files.node import OpenFile, Request, TextFile, writes
 from tracefs_fuse.tracing.numbers import parse_signed, refuse
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
@@ -51,3 +51,9 @@ class SettingText(TextFile):
 
     def __init__(self, line: str) -> None:
         super().__init__(0o444, lambda: f"{line}\n", at_once=True, splices=True)
+
+    def open(self, request: Request, flags: int) -> OpenFile:
+        """EACCES for writing, root included: proc_sys_permission() in fs/proc/proc_sysctl.c."""
+        if writes(flags):
+            raise refuse(errno.EACCES)
+        return super().open(request, flags)

@@ -13,17 +13,24 @@ from tracefs_fuse.files.proc.mounts import MountsFile
 from tracefs_fuse.files.proc.process import process_tree
 from tracefs_fuse.files.proc.stat import cpuinfo_text, loadavg_text, stat_of, uptime_text
 from tracefs_fuse.files.proc.sysctl import Setting, SettingText, SettingThatStaysOn
+from tracefs_fuse.files.proc.version import BUILD, SYSNAME, version_text
 from tracefs_fuse.files.proc.versions import version_of
 from tracefs_fuse.files.proc.vmstat import vmstat_text
 from tracefs_fuse.tracing.kallsyms import kallsyms_text
+from tracefs_fuse.tracing.versions import VERSIONS
 
 _KPTR_HIDDEN = 2
 """Of ``kptr_restrict``: nobody sees addresses."""
+
+_PID_MAX = 32768
+_PID_LIMITS = 301, 1 << 22
+"""Lowest and highest value of ``pid_max``."""
 
 
 def proc_tree(machine: Machine) -> Directory:
     """The folder of a machine."""
     version = version_of(machine)
+    release = VERSIONS[machine.kernel.version.name].release
     stays_enabled = version.ftrace_stays_enabled
     ftrace_enabled = SettingThatStaysOn(1) if stays_enabled else Setting(1)
     kptr_restrict = Setting(0, 0, _KPTR_HIDDEN)
@@ -54,14 +61,17 @@ def proc_tree(machine: Machine) -> Directory:
                         {
                             "ftrace_enabled": ftrace_enabled,
                             "kptr_restrict": kptr_restrict,
-                            "osrelease": SettingText(version.release),
-                            "ostype": SettingText("Linux"),
+                            "osrelease": SettingText(release),
+                            "ostype": SettingText(SYSNAME),
+                            "pid_max": Setting(_PID_MAX, *_PID_LIMITS),
+                            "version": SettingText(BUILD),
                         }
                     )
                 }
             ),
             "thread-self": SelfLink(thread=True),
             "uptime": _text(lambda: uptime_text(machine)),
+            "version": _text(lambda: version_text(release)),
             "vmstat": _text(lambda: vmstat_text(machine)),
         },
     )

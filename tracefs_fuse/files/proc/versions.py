@@ -79,9 +79,6 @@ class ProcVersion:
     meminfo_lacks: frozenset[str]
     """Lines of meminfo that later versions, or their configurations, have."""
 
-    release: str
-    """The number of the release, as uname(2) tells it."""
-
     opens_without_memory: bool = False
     """pagemap and smaps_rollup of kernel threads can be opened."""
 
@@ -102,7 +99,6 @@ _V6_12 = ProcVersion(
     pagemap_tells_first=False,
     zero_is_file=True,
     marker_type=0x1F,
-    release="6.12.117",
     ram=Ram(
         total=8138656,
         unavailable=135860,
@@ -125,7 +121,6 @@ _V6_1 = replace(
     status_kthread=False,
     most_signals=31765,
     marker_type=0x1E,
-    release="6.1.192",
     opens_without_memory=True,
     ram=Ram(
         total=8144184,
@@ -147,7 +142,6 @@ _V6_18 = replace(
     most_signals=31735,
     pagemap_guards=True,
     pagemap_tells_first=True,
-    release="6.18.15",
     ram=Ram(
         total=8136852,
         unavailable=136040,
@@ -169,7 +163,6 @@ _V7_3 = replace(
     node_bits=None,
     most_signals=31727,
     zero_is_file=False,
-    release="7.3.4",
     ram=Ram(
         total=8132888,
         unavailable=135756,

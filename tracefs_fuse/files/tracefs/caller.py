@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from tracefs_fuse.files.node import Request
+from tracefs_fuse.real_proc import real_proc
 
 _PROCESSOR_FIELD = 36
 """Position of the CPU number in /proc/PID/stat, counted from behind the command."""
@@ -26,7 +26,7 @@ class Caller:
     @cached_property
     def _stat(self) -> tuple[str, list[str]]:
         try:
-            text = Path(f"/proc/{self.pid}/stat").read_bytes()
+            text = (real_proc() / f"{self.pid}/stat").read_bytes()
         except OSError:
             return "", []
         head, _, tail = text.rpartition(b")")
@@ -45,7 +45,7 @@ class Caller:
     @cached_property
     def tgid(self) -> int:
         try:
-            text = Path(f"/proc/{self.pid}/status").read_text(errors="surrogateescape")
+            text = (real_proc() / f"{self.pid}/status").read_text(errors="surrogateescape")
         except OSError:
             return self.pid
         return next(int(line[5:]) for line in text.splitlines() if line.startswith("Tgid:"))

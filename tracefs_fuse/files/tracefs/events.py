@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Mapping
 
-from tracefs_fuse.files.node import Directory, Listed, Node, Request, Seeks, TextFile
+from tracefs_fuse.files.node import Directory, Listed, Node, Request, Seeks, SimpleFile, TextFile
 from tracefs_fuse.files.tracefs.caller import Caller
 from tracefs_fuse.files.tracefs.filesystem import EVENTFS
 from tracefs_fuse.files.tracefs.hist import HistFile
@@ -145,7 +145,7 @@ class SystemDirectory(_EventsFolder):
 
 def _event_tree(file: EventFile) -> Directory:
     entries: dict[str, Node] = {
-        "enable": TextFile(
+        "enable": SimpleFile(
             0o640,
             lambda: file.alive().enable_text(),
             command(lambda text: _enable(file.alive(), text)),
@@ -160,8 +160,9 @@ def _event_tree(file: EventFile) -> Directory:
             0o440, lambda: file.alive().event.format_text(), holds=False, seeks=Seeks.NOT_TO_END
         ),
         "hist": HistFile(file),
-        "id": TextFile(0o440, lambda: f"{file.event.id}\n", holds=False),
+        "id": SimpleFile(0o440, lambda: f"{file.event.id}\n", holds=False),
         "trigger": _trigger_file(file),
+        **_btf_ids_entry(file),
         **_inject_entry(file),
     }
     array = file.array
@@ -177,6 +178,20 @@ def _trigger_file(file: EventFile) -> TextFile:
         holds=False,
         seeks=Seeks.READERS_NOT_TO_END,
     )
+
+
+def _btf_ids_entry(file: EventFile) -> dict[str, Node]:
+    """The ``btf_ids`` file of an event, in a lab with a distribution's files."""
+    ids = file.event.btf_ids
+    if file.array.tracing.has_inject or ids is None:
+        return {}
+
+    def show() -> str:
+        """event_btf_ids_read(): the kernel's own BTF is the first object of all."""
+        file.alive()
+        return f"btf_obj_id: 1\nraw_btf_id: {ids[0]}\ntp_btf_id: {ids[1]}\n"
+
+    return {"btf_ids": TextFile(0o440, show, holds=False)}
 
 
 def _inject_entry(file: EventFile) -> dict[str, Node]:
@@ -205,7 +220,7 @@ def _enable(file: EventFile, text: str) -> None:
     file.array.events_enabled([file], on)
 
 
-def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> TextFile:
+def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> SimpleFile:
     """``enable`` of several events: ``X`` when they differ, ``?`` when there are none."""
 
     def show() -> str:
@@ -219,7 +234,7 @@ def _enable_file(array: TraceArray, files: Callable[[], list[EventFile]]) -> Tex
         array.expand()
         array.events_enabled(files(), on)
 
-    return TextFile(0o640, show, command(store))
+    return SimpleFile(0o640, show, command(store))
 
 
 def _ftrace_tree(array: TraceArray) -> Directory:
@@ -240,7 +255,7 @@ def _ftrace_entry_tree(array: TraceArray, event: TraceEvent) -> Directory:
         "hist": HistFile(file),
     }
     if event.name in ("function", "print"):
-        entries["id"] = TextFile(0o440, lambda: f"{event.id}\n", holds=False)
+        entries["id"] = SimpleFile(0o440, lambda: f"{event.id}\n", holds=False)
         entries |= _inject_entry(file)
     if file is array.print_file:
         entries["trigger"] = _trigger_file(file)

@@ -81,7 +81,7 @@ _7_3 = Listing(
         trace_options tracing_cpumask current_tracer available_tracers events set_event_notrace_pid
         set_event_pid show_event_triggers show_event_filters set_event
     """,
-    event="format id enable filter trigger hist inject",
+    event="format id btf_ids enable filter trigger hist inject",
     event_of_ftrace="format id trigger hist inject",
     events="header_page header_event enable",
 )

@@ -13,9 +13,11 @@ from tracefs_fuse.files.node import (
     Directory,
     Listed,
     Node,
+    OpenSimple,
     OpenText,
     Request,
     Seeks,
+    SimpleFile,
     TextFile,
     lines_of,
 )
@@ -51,9 +53,7 @@ def tracefs_tree(tracing: Tracing) -> Directory:
     top, cmdlines, synthetic = tracing.top, tracing.cmdlines, tracing.synthetic
     entries: dict[str, Node] = {
         **_instance_entries(top),
-        "README": TextFile(
-            0o440, lambda: readme.text(event_mod_syntax=tracing.version.event_mod_syntax)
-        ),
+        "README": SimpleFile(0o440, lambda: readme.text(tracing.version)),
         "available_events": TextFile(
             0o440,
             lines_of(lambda: set_event.available_events_text(top)),
@@ -69,7 +69,7 @@ def tracefs_tree(tracing: Tracing) -> Directory:
         ),
         "printk_formats": TextFile(0o440, lambda: "", seeks=Seeks.NOT_TO_END),
         "saved_cmdlines": TextFile(0o440, cmdlines.comms_text, seeks=Seeks.NOT_TO_END),
-        "saved_cmdlines_size": TextFile(
+        "saved_cmdlines_size": SimpleFile(
             0o640, lambda: f"{cmdlines.size}\n", command(cmdlines.resize), seeks=Seeks.NOWHERE
         ),
         "saved_tgids": TextFile(0o440, cmdlines.tgids_text, seeks=Seeks.NOT_TO_END),
@@ -80,13 +80,15 @@ def tracefs_tree(tracing: Tracing) -> Directory:
             truncated=lambda request: synthetic.truncate(),
             seeks=Seeks.NOT_TO_END,
         ),
-        "tracing_thresh": TextFile(
+        "tracing_thresh": SimpleFile(
             0o640,
             lambda: f"{tracing.thresh // _NSEC_PER_USEC}\n",
             command(lambda text: _thresh(tracing, text)),
         ),
     }
-    tree = Directory(listed(entries, LISTINGS[tracing.version.name].top), mode=0o700)
+    tree = Directory(
+        listed(entries, LISTINGS[tracing.version.name].top), mode=tracing.version.top_mode
+    )
     tree.filesystem = TRACEFS
     return tree
 
@@ -143,14 +145,14 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
     all_cpus = range(array.tracing.cpu_count)
     entries: dict[str, Node] = {
         "available_tracers": TextFile(0o440, lambda: f"{NOP}\n", seeks=Seeks.NOT_TO_END),
-        "buffer_percent": TextFile(
+        "buffer_percent": SimpleFile(
             0o640,
             lambda: f"{array.buffer_percent}\n",
             command(lambda text: buffer_size.write_percent(array, text)),
         ),
         "buffer_size_kb": _buffer_size_file(array, None),
-        "buffer_total_size_kb": TextFile(0o440, lambda: buffer_size.total_size_text(array)),
-        "current_tracer": TextFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
+        "buffer_total_size_kb": SimpleFile(0o440, lambda: buffer_size.total_size_text(array)),
+        "current_tracer": SimpleFile(0o640, lambda: f"{NOP}\n", command(array.set_tracer)),
         "error_log": TextFile(
             0o640,
             lambda: Listed(array.error_log.entries),
@@ -162,7 +164,6 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         "free_buffer": TextFile(
             0o200, store=command(lambda text: None), released=array.free, seeks=Seeks.NOWHERE
         ),
-        "tracing_max_latency": _number_file(array, "max_latency"),
         "options": Directory(
             newest_first(
                 {
@@ -197,14 +198,16 @@ def _instance_entries(array: TraceArray) -> dict[str, Node]:
         ),
         "trace_pipe": TracePipe(array),
         "tracing_cpumask": _CpumaskFile(array),
-        "tracing_on": TextFile(
+        "tracing_on": SimpleFile(
             0o640,
             lambda: f"{int(array.tracing_on)}\n",
             command(lambda text: _tracing_on(array, text)),
         ),
     }
+    if array.tracing.has_inject or version.distribution_has_max_latency:
+        entries["tracing_max_latency"] = _number_file(array, "max_latency")
     if version.has_subbuf_size:
-        entries["buffer_subbuf_size_kb"] = TextFile(
+        entries["buffer_subbuf_size_kb"] = SimpleFile(
             0o640,
             lambda: buffer_size.subbuf_size_text(array),
             command(lambda text: buffer_size.write_subbuf_size(array, text)),
@@ -240,7 +243,7 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
             "snapshot_raw": RawPipe(array, cpu, snapshot=True),
             "snapshot": snapshot_file(array, cpu),
             "buffer_size_kb": _buffer_size_file(array, cpu),
-            "stats": TextFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
+            "stats": SimpleFile(0o440, lambda: stats_text(array, array.buffer.cpus[cpu])),
             "trace_pipe_raw": RawPipe(array, cpu),
             "trace": trace_file(array, cpu),
             "trace_pipe": TracePipe(array, cpu),
@@ -249,16 +252,16 @@ def _cpu_tree(array: TraceArray, cpu: int) -> Directory:
     )
 
 
-def _buffer_size_file(array: TraceArray, cpu: int | None) -> TextFile:
-    return TextFile(
+def _buffer_size_file(array: TraceArray, cpu: int | None) -> SimpleFile:
+    return SimpleFile(
         0o640 if cpu is None else array.tracing.version.cpu_buffer_size_mode,
         lambda: buffer_size.size_text(array, cpu),
         command(lambda text: buffer_size.write_size(array, cpu, text)),
     )
 
 
-def _option_file(array: TraceArray, name: str) -> TextFile:
-    return TextFile(
+def _option_file(array: TraceArray, name: str) -> SimpleFile:
+    return SimpleFile(
         0o640,
         lambda: f"{int(name in array.options)}\n",
         command(lambda text: array.options.write_file(name, text)),
@@ -266,7 +269,7 @@ def _option_file(array: TraceArray, name: str) -> TextFile:
     )
 
 
-class _CpumaskFile(TextFile):
+class _CpumaskFile(SimpleFile):
     """``tracing_cpumask``."""
 
     def __init__(self, array: TraceArray) -> None:
@@ -281,7 +284,7 @@ class _CpumaskFile(TextFile):
         return _OpenCpumask(self, self._array)
 
 
-class _OpenCpumask(OpenText):
+class _OpenCpumask(OpenSimple):
     """A read with no room for the whole mask is EINVAL, wherever it reads."""
 
     def __init__(self, file: TextFile, array: TraceArray) -> None:
@@ -331,14 +334,14 @@ def _tracing_on(array: TraceArray, text: str) -> None:
     array.tracing_on = number_written(text) != 0
 
 
-def _number_file(array: TraceArray, attribute: str, limit: int | None = None) -> TextFile:
+def _number_file(array: TraceArray, attribute: str, limit: int | None = None) -> SimpleFile:
     """A number that the instance keeps; what is over the limit becomes the limit."""
 
     def store(text: str) -> None:
         number = number_written(text)
         setattr(array, attribute, number if limit is None else min(number, limit))
 
-    return TextFile(0o640, lambda: f"{getattr(array, attribute)}\n", command(store))
+    return SimpleFile(0o640, lambda: f"{getattr(array, attribute)}\n", command(store))
 
 
 def _thresh(tracing: Tracing, text: str) -> None:

@@ -22,3 +22,7 @@ class EventDefinition:
     """C type and name, in the order of the record."""
 
     print_fmt: PrintFmt
+
+    btf_ids: tuple[int, int] | None = None
+    """Ids in Debian's kernel of the types of the raw tracepoint's program and of its arguments
+    (``raw_btf_id`` and ``tp_btf_id``); None where there is no such file."""

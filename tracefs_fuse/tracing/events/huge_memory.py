@@ -42,6 +42,23 @@ _LATER_STATUS = (
 _COPY_STATUS = ("copy_poisoned_page", "page_filled")
 _OLD_PMD = ("pmd_null", "pmd_none")
 
+_NO_IDS: dict[str, tuple[int, int]] = {}
+_BTF_IDS = {
+    "6.1": _NO_IDS,
+    "6.12": _NO_IDS,
+    "6.18": _NO_IDS,
+    "7.3": {
+        "mm_collapse_huge_page": (30122, 114852),
+        "mm_collapse_huge_page_isolate": (30123, 114853),
+        "mm_collapse_huge_page_swapin": (30124, 114854),
+        "mm_khugepaged_collapse_file": (30136, 114866),
+        "mm_khugepaged_scan": (30137, 114867),
+        "mm_khugepaged_scan_file": (30138, 114868),
+        "mm_khugepaged_scan_pmd": (30139, 114869),
+    },
+}
+"""Of Debian's linux-image-7.3.4+deb13-cloud-amd64."""
+
 STATUS = {
     version: dict(enumerate(name for part in parts for name in part))
     for version, parts in {
@@ -222,6 +239,13 @@ def definitions(version: str, first_id: int | None = None) -> list[EventDefiniti
     if first_id is None:
         first_id = _FIRST_ID[version]
     return [
-        EventDefinition(SYSTEM, name, first_id + position, tuple(fields), print_fmt)
+        EventDefinition(
+            SYSTEM,
+            name,
+            first_id + position,
+            tuple(fields),
+            print_fmt,
+            _BTF_IDS[version].get(name),
+        )
         for position, (name, fields, print_fmt) in enumerate(present)
     ]

@@ -148,6 +148,8 @@ class HistField:
             return self.operands[0].plain_name() if self.operands else ""
         if self.flags & (F.EXPRESSION | F.REFERENCE):
             return self.qualifier + self.name
+        if F.STACKTRACE in self.flags and self.name:
+            return ""  # the key of a kernel that knows stacks as keys alone has no name to sort by
         for flag, name in _NAMES_WITHOUT_FIELD:
             if flag in self.flags:
                 return name
@@ -297,11 +299,11 @@ def _create(
     if F.HITCOUNT in flags:
         return HistField(flags, buckets=buckets)
     if F.STACKTRACE in flags:
-        if field is not None and field.name in _SPECIAL:
-            field = None
         is_stack = field is None or field.kind in (Kind.STACK, Kind.STACKTRACE)
         if not (is_stack or version.hist_stacktrace_of_any):
             raise log.refused(HistError.BAD_FIELD_MODIFIER, text)
+        if field is not None and field.name in _SPECIAL:
+            field = None
         return HistField(flags, "unsigned long[]", 0, field=field, buckets=buckets)
     if flags & (F.LOG2 | F.BUCKETS):
         operand = _create(flags & ~(F.LOG2 | F.BUCKETS), field, text, 0, version, log)

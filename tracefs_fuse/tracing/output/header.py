@@ -92,9 +92,9 @@ def _legend(array: TraceArray) -> tuple[str, ...]:
 
 
 def _counts(array: TraceArray, buffer: TraceBuffer) -> str:
-    entries = buffer.entries
+    entries, written = buffer.total_entries()
     return (
-        f"# entries-in-buffer/entries-written: {entries}/{entries + buffer.overrun}"
+        f"# entries-in-buffer/entries-written: {entries}/{written}"
         f"   #P:{array.tracing.cpu_count}\n#\n"
     )
 
@@ -103,11 +103,11 @@ def _latency_summary(array: TraceArray, buffer: TraceBuffer) -> str:
     """The box of a latency tracer; the tracer nop measures no latency, so no task is named."""
     tracing = array.tracing
     version = tracing.version
-    entries = buffer.entries
+    entries, written = buffer.total_entries()
     return (
         f"# nop latency trace v1.1.5 on {version.release}\n"
         f"# {'-' * 68}\n"
-        f"# latency: 0 us, #{entries}/{entries + buffer.overrun}, CPU#0 |"
+        f"# latency: 0 us, #{entries}/{written}, CPU#0 |"
         f" (M:{version.preemption_model} VP:0, KP:0, SP:0 HP:0 #P:{tracing.cpu_count})\n"
         "#    -----------------\n"
         "#    | task: -0 (uid:0 nice:0 policy:0 rt_prio:0)\n"

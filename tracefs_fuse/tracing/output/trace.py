@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracefs_fuse.tracing.output.header import header_text
 from tracefs_fuse.tracing.output.line import Line, line_of
-from tracefs_fuse.tracing.ring_buffer import CpuBuffer, Entry
+from tracefs_fuse.tracing.ring_buffer import BufferIterator, CpuBuffer, Entry
 from tracefs_fuse.tracing.trace_buffer import TraceBuffer
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class TraceText(Iterator[str]):
 
     It goes on to events that come while it is read, and leaves out those that are overwritten; the
     event of the next line is settled with each line.  Behind the last event it ends, and goes on
-    when it is asked again after others came.
+    when it is asked again after others came.  Events older than the buffer's start, which a
+    snapshot has brought back, are not shown.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class TraceText(Iterator[str]):
         array, buffer = self._array, self._buffer()
         self._line = line_of(array, buffer.start, latency=self._latency)
         self._starts = _BufferStarts(array, buffer)
+        for iterator in self._iterators:
+            buffer.skipped[iterator.cpu] = _skip_older(iterator, buffer.start)
         empty = all(iterator.peek() is None for iterator in self._iterators)
         if empty and self._help is not None:
             return self._help()
@@ -96,6 +99,15 @@ class TraceText(Iterator[str]):
         if oldest is not None:
             chosen.advance()
         return oldest
+
+
+def _skip_older(iterator: BufferIterator, start: int) -> int:
+    """tracing_iter_reset(): go behind the events older than a time, and count them."""
+    skipped = 0
+    while (entry := iterator.peek()) is not None and entry.time_stamp < start:
+        iterator.advance()
+        skipped += 1
+    return skipped
 
 
 class _BufferStarts:
