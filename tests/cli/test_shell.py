@@ -244,7 +244,7 @@ def test_sysctl() -> None:
         "sysctl -n kernel.osrelease vm.swappiness; sysctl -qw kernel.kptr_restrict=2\n"
         "cat /proc/sys/kernel/kptr_restrict"
     )
-    assert said == f"6.12.117\n{Path('/proc/sys/vm/swappiness').read_text()}2\n"
+    assert said == f"6.12.117-oracle\n{Path('/proc/sys/vm/swappiness').read_text()}2\n"
 
 
 @needs_root

@@ -29,8 +29,11 @@ _Some = list[Request]
 _ROUNDS = 10
 """Triggers go one after the other: some hold others."""
 
-_READ_ERRORS = frozenset({"EINVAL", "EPERM", "EACCES", "EBUSY", "EAGAIN", "ELOOP", "EISDIR"})
-"""Not readable, being read by another, nothing to be had without waiting, a link, a folder."""
+_READ_ERRORS = frozenset(
+    {"EINVAL", "EPERM", "EACCES", "EBUSY", "EAGAIN", "ELOOP", "EISDIR", "ESRCH"}
+)
+"""Not readable, being read by another, nothing to be had without waiting, a link, a folder, memory
+of a kernel thread."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _EXPECTED = frozenset(
     getattr(errno, name)
     for name in (
         *("E2BIG", "EACCES", "EAGAIN", "EBADF", "EBUSY", "EEXIST", "EINVAL", "ENODEV", "ENOENT"),
-        *("ENOSPC", "ENOTSUP", "ENOTTY", "EOVERFLOW", "EPERM", "ESPIPE"),
+        *("ENOSPC", "ENOTSUP", "ENOTTY", "EOVERFLOW", "EPERM", "ESPIPE", "ESRCH"),
     )
 )
 """What a kernel may answer to a setting, or of a file that is just going."""

@@ -144,4 +144,4 @@ def lab_of_this_shell() -> Mount | None:
     if lab is None or not lab.is_ours or not lab.is_alive:
         return None
     places = [mount.folder for mount in mounts() if mount.source == lab.source]
-    return lab if all(place.startswith(_MACHINES) for place in places) else None
+    return lab if all(f"{place}/".startswith(_MACHINES) for place in places) else None
