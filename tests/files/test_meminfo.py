@@ -19,7 +19,7 @@ from engine.versions import VERSIONS
 from engine.workloads import WORKLOADS
 from tracefs_fuse.files.proc.buddyinfo import buddyinfo_text
 from tracefs_fuse.files.proc.meminfo import meminfo_text
-from tracefs_fuse.files.proc.smaps import smaps_text
+from tracefs_fuse.files.proc.pid.smaps import smaps_text
 
 RECORDED = json.loads((Path(__file__).parent / "recorded/memory.json").read_text())
 """A machine of eight GiB and four CPUs that has just started, by kernel and file."""

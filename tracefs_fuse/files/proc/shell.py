@@ -15,7 +15,7 @@ import os
 
 from engine import Machine
 from tracefs_fuse.files.node import Directory, Node, Request, Symlink
-from tracefs_fuse.files.proc.caller import SelfLink
+from tracefs_fuse.files.proc.pid.caller import SelfLink
 from tracefs_fuse.files.proc.tree import proc_tree
 from tracefs_fuse.real_proc import PLACE, real_proc
 

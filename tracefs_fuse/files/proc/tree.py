@@ -6,11 +6,11 @@ from engine import Machine
 from engine.task import KernelThread, Process
 from tracefs_fuse.files.node import Directory, Node, Request, Seeks, Show
 from tracefs_fuse.files.proc.buddyinfo import buddyinfo_text
-from tracefs_fuse.files.proc.caller import SelfLink, caller_tree, tgid_of
 from tracefs_fuse.files.proc.filesystem import PROC, SYSCTL, ProcText
 from tracefs_fuse.files.proc.meminfo import meminfo_text
 from tracefs_fuse.files.proc.mounts import MountsFile
-from tracefs_fuse.files.proc.process import process_tree
+from tracefs_fuse.files.proc.pid.caller import SelfLink, caller_tree, tgid_of
+from tracefs_fuse.files.proc.pid.tree import process_tree
 from tracefs_fuse.files.proc.stat import cpuinfo_text, loadavg_text, stat_of, uptime_text
 from tracefs_fuse.files.proc.sysctl import Setting, SettingText, SettingThatStaysOn
 from tracefs_fuse.files.proc.version import BUILD, SYSNAME, version_text

@@ -11,7 +11,7 @@ from engine.mm import MmStruct
 from engine.mm_counters import count_pages, total_vm
 from engine.task import KernelThread, Process
 from tracefs_fuse.files.proc.clock import clock_ticks
-from tracefs_fuse.files.proc.status import comm_of, session_of
+from tracefs_fuse.files.proc.pid.status import comm_of, session_of
 
 _PF_FORKNOEXEC, _PF_NOFREEZE = 0x40, 0x8000
 _PF_KTHREAD, _PF_RANDOMIZE = 0x200000, 0x400000

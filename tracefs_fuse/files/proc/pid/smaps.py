@@ -9,7 +9,7 @@ from engine.smaps import Usage, pss_kb, usage_of
 from engine.task import Process
 from engine.thp import Purpose
 from engine.vma import Vma
-from tracefs_fuse.files.proc.maps import header_line, map_line
+from tracefs_fuse.files.proc.pid.maps import header_line, map_line
 from tracefs_fuse.files.proc.versions import ProcVersion, version_of
 
 _LABEL, _NUMBER = 16, 8

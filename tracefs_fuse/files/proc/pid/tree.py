@@ -21,12 +21,12 @@ from tracefs_fuse.files.node import (
     TextFile,
 )
 from tracefs_fuse.files.proc.filesystem import PROCESS
-from tracefs_fuse.files.proc.maps import maps_text
-from tracefs_fuse.files.proc.numa_maps import numa_maps_text
-from tracefs_fuse.files.proc.pagemap import PagemapFile
-from tracefs_fuse.files.proc.pid_stat import pid_stat_text
-from tracefs_fuse.files.proc.smaps import smaps_rollup_text, smaps_text
-from tracefs_fuse.files.proc.status import comm_of, statm_text, status_text
+from tracefs_fuse.files.proc.pid.maps import maps_text
+from tracefs_fuse.files.proc.pid.numa_maps import numa_maps_text
+from tracefs_fuse.files.proc.pid.pagemap import PagemapFile
+from tracefs_fuse.files.proc.pid.smaps import smaps_rollup_text, smaps_text
+from tracefs_fuse.files.proc.pid.stat import pid_stat_text
+from tracefs_fuse.files.proc.pid.status import comm_of, statm_text, status_text
 from tracefs_fuse.files.proc.versions import ProcVersion, version_of
 from tracefs_fuse.tracing.numbers import refuse
 
