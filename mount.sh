@@ -7,21 +7,24 @@ usage() {
     cat <<'END'
 usage: mount.sh [OPTION...] DIR                      mount the lab on DIR
        mount.sh --unmount DIR                        end it
-       mount.sh --shell [OPTION...] [-- COMMAND...]  a shell, or a command, inside a lab
+       mount.sh --shell [OPTION...] [-- COMMAND...]  a shell, a command in a lab
 
-Sets up what is needed on the first run (a Python environment in .venv, libfuse), mounts the lab
-on DIR, and returns once it answers. With --shell, /sys/kernel/tracing and the like are the lab's
-as long as the shell runs, for it alone; neither root nor DIR is needed.
+Sets up what is needed on the first run (a Python environment
+in .venv, libfuse), mounts the lab on DIR, and returns once it answers. With
+--shell, /sys/kernel/tracing and the like are the lab's as long as the shell
+runs, for it alone; neither root nor DIR is needed.
 
-  --kernel VERSION    the kernel to be: 6.1 (release 6.1.192), 6.12 (6.12.117),
-                      6.18 (6.18.15) or 7.3 (7.3.4); 6.12 unless told
-  --cpus N            its CPUs (4)
-  --workload NAME     what its processes do: article, idle, database, fragmented, heap,
-                      host, results, snapshots, sparse (article)
-  --scene FILE        play this scene each second in the place of a workload
-  --seed N            of all that is left to chance (0)
-  --speed X           virtual seconds in a real one (10)
-  --no-inject         leave out the inject files of events, as distributions' kernels do
+  --kernel VERSION    the kernel to emulate: 6.1 (release 6.1.192), 6.12
+                      (6.12.117), 6.18 (6.18.15) or 7.3 (7.3.4) (default: 6.12)
+  --cpus N            number of CPUs (default: 4)
+  --workload NAME     what the processes do: article, idle, database,
+                      fragmented, heap, host, results, snapshots, sparse
+                      (default: article)
+  --scene FILE        play this scene each second instead of a workload
+  --seed N            seed of the random numbers (default: 0)
+  --speed X           virtual seconds in a real second (default: 10)
+  --no-inject         leave out the inject files of events, as distributions'
+                      kernels do
   --foreground        serve until Ctrl-C
   --allow-other       let other users in, as far as the modes of files do
   --log FILE          append the lab's own errors to FILE

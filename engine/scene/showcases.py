@@ -113,10 +113,13 @@ SHOWCASES = {
         "enter",
     ),
     _R.PAGE_COUNT: _scene(
-        "somebody holds on to a page: direct I/O, vmsplice, RDMA", *_FULL, "pin 3 3", "enter"
+        "an extra reference holds on to a page: direct I/O, vmsplice, RDMA",
+        *_FULL,
+        "pin 3 3",
+        "enter",
     ),
     _R.PAGE_LRU: _scene(
-        "somebody else took a page off the LRU: compaction, migration, reclaim",
+        "another task took a page off the LRU: compaction, migration, reclaim",
         *_FULL,
         "isolate 3 3",
         "enter",
@@ -160,7 +163,7 @@ SHOWCASES = {
         "enter",
     ),
     _R.DEL_PAGE_LRU: _scene(
-        "somebody else took a page off the LRU while the huge page was allocated",
+        "another task took a page off the LRU while the huge page was allocated",
         *_FULL,
         "meanwhile alloc isolate 3 3",
         "enter",

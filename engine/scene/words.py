@@ -432,7 +432,7 @@ WORDS = {
     "thp": Word(
         "thp on|off|advised", "prctl(PR_SET_THP_DISABLE); advised: all but what was advised", _thp
     ),
-    "contend": Word("contend on|off", "somebody else has mmap_lock", _contend),
+    "contend": Word("contend on|off", "another task has mmap_lock", _contend),
     "swap": Word("swap on", "there is swap space", _swap),
     "cgroup": Word("cgroup N", "a memory cgroup of N pages for what comes", _cgroup),
     "memory": Word("memory N", "no more than N pages are free", _memory),
@@ -454,7 +454,7 @@ WORDS = {
     ),
     "hold": Word("hold A B", "the pages are locked, as during I/O", _on_folios(pages.hold)),
     "isolate": Word(
-        "isolate A B", "somebody took the pages off the LRU", _on_folios(pages.isolate)
+        "isolate A B", "another task took the pages off the LRU", _on_folios(pages.isolate)
     ),
     "corrupt": Word(
         "corrupt A B", "reading the pages makes a machine check", _on_folios(pages.corrupt)

@@ -233,7 +233,8 @@ def test_callers_find_themselves_and_the_machine() -> None:
 
 def test_names_in_proc_are_the_labs_and_the_machines() -> None:
     listed = said_by("ls /proc; ls /proc/sys/kernel").split()
-    machines = {name for name in os.listdir("/proc") if not name.isdecimal()}
+    machines = {"filesystems", "sys", "tty", "uptime", "version"}
+    assert {"zoneinfo", "swaps", "cmdline"} & set(listed) == set()  # of the machine's kernel
     assert {name for name in listed if name.isdecimal()} == {"1", "2", "41", "700", "701"}
     assert machines | set(os.listdir("/proc/sys/kernel")) <= set(listed)
 
@@ -242,7 +243,7 @@ def test_names_in_proc_are_the_labs_and_the_machines() -> None:
 def test_sysctl() -> None:
     said = said_by(
         "sysctl -n kernel.osrelease vm.swappiness; sysctl -qw kernel.kptr_restrict=2\n"
-        "cat /proc/sys/kernel/kptr_restrict"
+        "cat /proc/sys/kernel/kptr_restrict; ! sysctl -qw vm.swappiness=1 2>/dev/null"
     )
     assert said == f"6.12.117-oracle\n{Path('/proc/sys/vm/swappiness').read_text()}2\n"
 

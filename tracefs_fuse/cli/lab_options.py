@@ -22,41 +22,46 @@ def add_lab_options(parser: argparse.ArgumentParser) -> None:
         "--kernel",
         choices=list(VERSIONS),
         default=_DEFAULTS.kernel,
-        help=f"the kernel to be: {_RELEASES} (%(default)s)",
+        help=f"the kernel to emulate: {_RELEASES} (default: %(default)s)",
     )
     parser.add_argument(
-        "--cpus", type=_cpus, default=_DEFAULTS.cpus, metavar="N", help="its CPUs (%(default)s)"
+        "--cpus",
+        type=_cpus,
+        default=_DEFAULTS.cpus,
+        metavar="N",
+        help="number of CPUs (default: %(default)s)",
     )
     parser.add_argument(
         "--workload",
         choices=list(WORKLOADS),
         default=_DEFAULTS.workload,
-        help="what its processes do (%(default)s)",
+        metavar="NAME",
+        help=f"what the processes do: {', '.join(WORKLOADS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--scene",
         metavar="FILE",
-        help="play this scene each second in the place of a workload (see: tracefs-fuse scene -h)",
+        help="play this scene each second instead of a workload (see: tracefs-fuse scene -h)",
     )
     parser.add_argument(
         "--seed",
         type=int,
         default=_DEFAULTS.seed,
         metavar="N",
-        help="of all that is left to chance (%(default)s)",
+        help="seed of the random numbers (default: %(default)s)",
     )
     parser.add_argument(
         "--speed",
         type=_speed,
         default=_DEFAULTS.speed,
         metavar="X",
-        help="virtual seconds in a real one (%(default)g)",
+        help="virtual seconds in a real second (default: %(default)g)",
     )
     parser.add_argument(
         "--no-inject",
         dest="inject",
         action="store_false",
-        help="have the files of a distribution's kernel: no inject files of events",
+        help="leave out the inject files of events, as distributions' kernels do",
     )
 
 

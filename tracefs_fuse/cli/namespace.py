@@ -17,7 +17,8 @@ from tracefs_fuse.real_proc import PLACE, real_proc
 
 _CLONE_NEWNS = 0x00020000
 _CLONE_NEWUSER = 0x10000000
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT = 1, 2, 4, 8, 32
+_SAFE = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
 _MS_BIND, _MS_REC, _MS_PRIVATE = 4096, 16384, 1 << 18
 _MNT_DETACH = 2
 
@@ -101,7 +102,7 @@ def _unchanged(ranges: str) -> str:
 
 def mount_tmpfs(folder: Path, mode: int = 0o755) -> None:
     """An empty folder over one that is there."""
-    _mount("tmpfs", folder, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, f"mode={mode:o}")
+    _mount("tmpfs", folder, "tmpfs", _SAFE, f"mode={mode:o}")
 
 
 def bind(source: Path, target: Path) -> None:
@@ -139,11 +140,16 @@ def uncover_proc() -> None:
 
 
 def cover_proc(lab: Path) -> None:
-    """Have the ``/proc`` of a lab that is mounted on a folder take the place of the machine's."""
+    """Have the ``/proc`` of a lab that is mounted on a folder take the place of the machine's.
+
+    The machine's settings in ``/proc/sys`` can be read but not written.
+    """
     proc = Path("/proc")
     bind(proc, lab / "proc" / PLACE)  # first, for no mount is made without it
     bind(lab / "proc", proc)
-    bind(proc / PLACE / "sys", proc / "sys")
+    settings = proc / "sys"
+    bind(proc / PLACE / "sys", settings)
+    _mount("none", settings, "", _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _SAFE)
 
 
 def detach(folder: Path) -> None:

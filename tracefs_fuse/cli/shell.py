@@ -32,7 +32,6 @@ _SHOWN = (
     "/sys/devices/system/cpu/online",
     "/sys/devices/system/cpu/possible",
     "/sys/devices/system/cpu/present",
-    "/sys/fs/cgroup",
 )
 """What of the lab stands in the place of the machine's own, besides ``/proc``."""
 
@@ -43,6 +42,8 @@ This shell is in the lab (kernel {kernel}, {life}) until it ends. Try:
   echo 'hist:keys=status:sort=hitcount' > trigger
   echo 1 > enable
   sleep 10; cat hist
+
+`ps -e` lists the lab's processes.
 """
 _RC = """\
 [ ! -r /etc/bash.bashrc ] || . /etc/bash.bashrc
@@ -83,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
     _show_proc()
     for path in _SHOWN:
         _show(path)
+    if any(step.startswith("cgroup ") for step in made_of.scene):
+        _show("/sys/fs/cgroup")
     namespace.detach(_STAGE / "lab")
     namespace.detach(_STAGE)
     namespace.enter()  # where nobody may remount the lab, which FUSE would not hear of

@@ -19,6 +19,15 @@ from tracefs_fuse.files.proc.pid.caller import SelfLink
 from tracefs_fuse.files.proc.tree import proc_tree
 from tracefs_fuse.real_proc import PLACE, real_proc
 
+_MACHINE_ALONE = frozenset(
+    {
+        *("cmdline", "config.gz", "kcore", "kmsg", "kpagecgroup", "kpagecount", "kpageflags"),
+        *("pagetypeinfo", "pressure", "slabinfo", "swaps", "sysrq-trigger", "timer_list"),
+        *("vmallocinfo", "zoneinfo"),
+    }
+)
+"""Files on the machine's kernel and its memory, which would contradict the lab's files: absent."""
+
 
 def shell_proc_tree(machine: Machine) -> Directory:
     """The folder of a lab's machine that takes the place of the real machine's."""
@@ -42,12 +51,13 @@ class ShellProc(Directory):
 
     def lookup(self, name: str) -> Node | None:
         found = super().lookup(name) or self._lab.lookup(name)
-        if found is None and os.path.lexists(real_proc() / name):
+        if found is None and name not in _MACHINE_ALONE and os.path.lexists(real_proc() / name):
             return _link(name)
         return found
 
     def children(self) -> dict[str, Node]:
-        machines = {name: _link(name) for name in os.listdir(real_proc()) if not name.isdecimal()}
+        others = set(os.listdir(real_proc())) - _MACHINE_ALONE
+        machines = {name: _link(name) for name in others if not name.isdecimal()}
         listed = {**machines, **self._lab.children()}
         return {name: self._entries.get(name, node) for name, node in listed.items()}
 
