@@ -9,7 +9,7 @@ set_up test
 
 # Clients that the tests run, as PROGRAM:PACKAGE; without them their tests are skipped and say so.
 clients="busybox:busybox-static dash:dash ed:ed gcc:gcc less:less perf:linux-perf
-    pkg-config:pkg-config rasdaemon:rasdaemon tpoint-perf:perf-tools-unstable
+    pkg-config:pkg-config ps:procps rasdaemon:rasdaemon tpoint-perf:perf-tools-unstable
     trace-cmd:trace-cmd vim.tiny:vim-tiny xxd:xxd"
 if [ "$(id -u)" = 0 ]; then
     missing=
