@@ -201,21 +201,7 @@ def mlock(mm: MmStruct, start: int, end: int) -> None:
         fault.touch(mm, low, high, write=vma.writable and not vma.shared)
 
 
-# -- other ways to look at a page -----------------------------------------------------------
-
-
-def pin(mm: MmStruct, start: int, end: int) -> None:
-    """vmsplice(2): hold a reference to each page; missing ones become the page of zeroes."""
-    fault.touch(mm, start, end, write=False)
-    for _, pmd, first, last in mm.populated(start, end):
-        if isinstance(pmd, HugePmd):
-            mm.pinned += [pmd.folio] * (last - first)
-            pmd.folio.pins += last - first
-            continue
-        for index in pmd.present(first, last):
-            folio = mm.folio(pmd, index)
-            mm.pinned.append(folio)
-            folio.pins += 1
+# -- userfaultfd(2) --------------------------------------------------------------------------
 
 
 def register_userfaultfd(mm: MmStruct, start: int, end: int, mode: str) -> None:

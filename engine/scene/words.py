@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engine import fault, madvise, mmap
+from engine import fault, madvise, mmap, splice
 from engine.filemap import AddressSpace, FileKind
 from engine.folio import HPAGE_PMD_ORDER, HPAGE_PMD_SIZE, PAGE_SIZE, Folio
 from engine.memcg import MemCgroup
@@ -414,7 +414,11 @@ WORDS = {
     "remap": Word(
         "remap A B TO [N]", "mremap(2): move pages to another place, where they are N", _remap
     ),
-    "pin": Word("pin A B", "vmsplice(2): an extra reference to each page", _on_pages(mmap.pin)),
+    "pin": Word(
+        "pin A B",
+        "vmsplice(2) into a new pipe: an extra reference to each page, 256 at most",
+        _on_pages(splice.vmsplice),
+    ),
     "uffdwp": Word(
         "uffdwp A B",
         "register the mapping with userfaultfd(2), and write-protect these pages",
