@@ -52,7 +52,7 @@ def mmap(
     khugepaged = mm.kernel.khugepaged
     if mapping is not None or not mm.kernel.version.enters_mapped_files_only:
         khugepaged.enter_vma(mm, vma)
-    merge(mm)
+    merge(mm, start, start + size)
     found = mm.find_vma(start)
     assert found is not None
     return found
@@ -91,7 +91,8 @@ def change(mm: MmStruct, start: int, end: int, **flags: bool) -> list[Vma]:
     for vma in mm.vmas_in(start, end):
         for name, value in flags.items():
             setattr(vma, name, value)
-    merge(mm)
+    for low, high in borders:
+        merge(mm, low, high)
     require_mapped(mm, start, end)
     return mm.vmas_in(start, end)
 
@@ -114,12 +115,15 @@ def split_at(mm: MmStruct, address: int) -> None:
     insort(mm.vmas, vma.split(address), key=_START)
 
 
-def merge(mm: MmStruct) -> None:
-    """vma_merge(): make one of neighbours that differ in nothing."""
+def merge(mm: MmStruct, start: int, end: int) -> None:
+    """vma_merge(): make one of the neighbours that differ in nothing and meet in [start, end].
+
+    Elsewhere they stay apart: those of a child of fork(2) do, that differed in its parent.
+    """
     merged: list[Vma] = []
     grown = []
     for vma in mm.vmas:
-        if merged and merged[-1].may_merge(vma):
+        if merged and start <= vma.start <= end and merged[-1].may_merge(vma):
             merged[-1].end = vma.end
             merged[-1].anon_vma = merged[-1].anon_vma or vma.anon_vma
             grown.append(merged[-1])
@@ -274,7 +278,7 @@ def mremap(mm: MmStruct, start: int, end: int, target: int, size: int | None = N
     insort(mm.vmas, copy, key=_START)
     _move_page_tables(mm, start, end, target)
     mm.free_tables(start, end)
-    merge(mm)
+    merge(mm, target, target + size)
 
 
 def _move_page_tables(mm: MmStruct, start: int, end: int, target: int) -> None:
