@@ -5,7 +5,7 @@ asks for, and end.  At first the pool fills with small pages.  Then the administ
 come into force (MADV_HUGEPAGE), and khugepaged makes it huge: ``mm_khugepaged_collapse_file`` and
 ``mm_khugepaged_scan_file`` say ``succeeded``, later ``pte_mapped_hugepage`` for what is huge
 already.  Ranges of which nothing was ever read are ``exceed_none_pte``, and what was paged out
-while nobody asked for it is ``exceed_swap_pte``.  Every two minutes the database is started anew.
+while nobody asked for it is ``exceed_swap_pte``.  Every two minutes the database is started again.
 
 Turn ``khugepaged/max_ptes_none``: with 0 a range waits until all its pages are there.  Turn
 ``shmem_enabled`` to ``never``: then nothing of the pool becomes huge; to ``always``: then page
@@ -34,7 +34,7 @@ _BACKENDS = 4
 """Sessions between two times that memory is short."""
 
 _SESSIONS = 40
-"""... and those after which the database is started anew."""
+"""... and those after which the database is started again."""
 
 _STRETCH = 96
 """Pages that a query looks at."""

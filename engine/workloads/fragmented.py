@@ -1,9 +1,9 @@
 """A box that has been up for months: memory is free, but in small pieces.
 
-A service grows, and now and then frees all and begins anew.  Page faults ask for huge pages and
+A service grows, and now and then frees all and begins again.  Page faults ask for huge pages and
 fall back to small ones (thp_fault_fallback in /proc/vmstat); khugepaged wants to make them huge
-afterwards, and mostly can't: ``alloc_huge_page_failed``, whereupon it rests for
-``alloc_sleep_millisecs``.  Somebody else ends at times and leaves a few free blocks, and
+afterwards, and mostly can't: ``alloc_huge_page_failed``, and then it rests for
+``alloc_sleep_millisecs``.  Another program ends at times and leaves a few free blocks, and
 compaction can make some: then there is a ``succeeded``.
 
 Turn ``khugepaged/defrag`` to 0: khugepaged takes only blocks that are free, and fails more often.

@@ -3,7 +3,7 @@
 While the child writes its snapshot, parent and child share every page, and each page that a
 client changes meanwhile is copied.  khugepaged finds ranges in which too many pages are shared:
 ``exceed_shared_pte``.  When the child is gone they are the parent's alone again, and
-``succeeded``.  Each fork breaks up what had become huge, as soon as somebody writes to it:
+``succeeded``.  Each fork breaks up what had become huge, as soon as a process writes to it:
 AnonHugePages in the store's smaps goes up and down.
 
 Turn ``khugepaged/max_ptes_shared``: with 511 ranges become huge also while the child lives, at

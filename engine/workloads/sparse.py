@@ -6,7 +6,7 @@ huge one: everything is ``succeeded``, and the Rss of the process grows to many 
 uses.  That is how huge pages bloat memory.
 
 Turn ``khugepaged/max_ptes_none`` to 64, as distributors of such programs advise: from then on
-ranges are ``exceed_none_pte``, and what the arenas give back and take anew stays small.
+ranges are ``exceed_none_pte``, and what the arenas give back and take again stays small.
 """
 
 from __future__ import annotations
