@@ -34,6 +34,8 @@ find_python() {
     return 1
 }
 
+too_old() { fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"; }
+
 has() { command -v "$1" >/dev/null; }
 
 # state: what the environment is made for; another tree, setup.cfg or Python needs it anew.
@@ -68,15 +70,19 @@ check_owner() {
 install_all() {
     check_owner
     extra=${1:+[$1]}
-    find_python || has python3 || debian python3 python3-venv
-    find_python ||
-        fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"
+    find_python || ! has python3 || too_old
     set --
+    if ! find_python; then
+        set -- python3 python3-venv
+    elif ! has_pip && ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        set -- python3-venv
+    fi
+    # Without a Python the library can't be looked for, so that its package is named too.
     "$python" -c 'import ctypes; ctypes.CDLL("libfuse.so.2")' 2>/dev/null ||
         set -- "$@" "$(libfuse_package)"
     has fusermount3 || has fusermount || set -- "$@" fuse3
-    has_pip || "$python" -c 'import ensurepip' 2>/dev/null || set -- "$@" python3-venv
     [ $# = 0 ] || debian "$@"
+    find_python || too_old
 
     has_pip || make_venv ||
         fail "could not make $venv; see above, and whether the disk has room: df $venv"
