@@ -34,9 +34,11 @@ find_python() {
     return 1
 }
 
+too_old() { fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"; }
+
 has() { command -v "$1" >/dev/null; }
 
-# state: what the environment is made for; another tree, setup.cfg or Python needs it anew.
+# state: the tree, setup.cfg and Python that the environment is made for; a change makes it again.
 state() {
     version=$("$venv/bin/python" -ISc 'import sys; print(*sys.version_info[:2])' 2>/dev/null) &&
         echo "$top $(cksum <"$top/setup.cfg") $version"
@@ -46,7 +48,7 @@ is_set_up() {
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(state)" ]
 }
 
-# set_up [EXTRA]: the extra is one of setup.cfg. Who comes second waits for who came first.
+# set_up [EXTRA]: the extra is one of setup.cfg. Of two set-ups at once, the second waits for the first.
 set_up() {
     stamp=$venv/set-up-${1:-lab}
     is_set_up && return
@@ -68,15 +70,19 @@ check_owner() {
 install_all() {
     check_owner
     extra=${1:+[$1]}
-    find_python || has python3 || debian python3 python3-venv
-    find_python ||
-        fail "Python 3.10 or later is needed; install with: sudo apt install python3.10-venv"
+    find_python || ! has python3 || too_old
     set --
+    if ! find_python; then
+        set -- python3 python3-venv
+    elif ! has_pip && ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        set -- python3-venv
+    fi
+    # Without a Python the library can't be looked for, so that its package is named too.
     "$python" -c 'import ctypes; ctypes.CDLL("libfuse.so.2")' 2>/dev/null ||
         set -- "$@" "$(libfuse_package)"
     has fusermount3 || has fusermount || set -- "$@" fuse3
-    has_pip || "$python" -c 'import ensurepip' 2>/dev/null || set -- "$@" python3-venv
     [ $# = 0 ] || debian "$@"
+    find_python || too_old
 
     has_pip || make_venv ||
         fail "could not make $venv; see above, and whether the disk has room: df $venv"
@@ -89,7 +95,7 @@ install_all() {
 
 has_pip() { [ ! -e "$unfinished" ] && "$venv/bin/python" -c 'import pip' 2>/dev/null; }
 
-# What an interrupted run left, or one of a Python that is gone, is removed first; the mark goes last.
+# Removes first an environment that is unfinished, or whose Python is gone; the mark goes last.
 make_venv() {
     echo "making $venv" >&2
     mkdir -p "$venv" || return

@@ -118,6 +118,18 @@ def test_python_that_is_too_old(fresh: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert not (fresh / ".venv").exists()
 
 
+def test_machine_that_has_nothing(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = fresh / "bin"
+    programs.mkdir()
+    for name in ("cat", "cksum", "dirname", "id", "readlink", "stat"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    monkeypatch.setenv("PATH", str(programs))
+    needed = "python3 python3-venv libfuse2 fuse3"
+    said = refused(run(fresh / "mount.sh", "DIR"))
+    assert said == f"missing: {needed}; install with: sudo apt install {needed}"
+    assert not (fresh / ".venv").exists()
+
+
 @needs_root
 def test_tree_that_can_not_be_written(fresh: Path) -> None:
     read_only = prepared(f"mount --bind '{fresh}' '{fresh}'", f"mount -o remount,ro,bind '{fresh}'")

@@ -177,7 +177,7 @@ def test_remount_is_refused(busybox: str) -> None:
     remount = f"{busybox}mount -t tracefs -o remount,gid=40 nodev {TRACING}"
     said = in_shell("sh", "-c", f"{remount} || stat -c %g {TRACING}/trace")
     assert said.stdout == "0\n"
-    assert "permission denied" in said.stderr
+    assert said.stderr.startswith("mount: ")
 
 
 # -- /proc ---------------------------------------------------------------------------------------
