@@ -1,4 +1,4 @@
-"""How hard an allocation tries: what follows from its GFP flags (include/linux/gfp_types.h)."""
+"""Effort that an allocation makes, by its GFP flags (include/linux/gfp_types.h)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ class Effort(NamedTuple):
     """Tries of __alloc_pages_slowpath() (mm/page_alloc.c) and try_charge_memcg()."""
 
     compactions: int
-    """How often memory is compacted in vain before the allocation fails; 0 for never."""
+    """Failed compactions before the allocation fails; 0 if memory is not compacted."""
 
     charges: int
-    """How often a cgroup at its limit is charged in vain; 0 where nothing may be reclaimed."""
+    """Failed charges of a cgroup at its limit; 0 if nothing may be reclaimed."""
 
 
 AT_ONCE = Effort(0, 0)
 """GFP_TRANSHUGE_LIGHT: what is free, or nothing."""
 
 BRIEF_FAULT = Effort(3, 2)
-"""GFP_TRANSHUGE | __GFP_NORETRY: a page fault in memory that nobody advised."""
+"""GFP_TRANSHUGE | __GFP_NORETRY: a page fault in memory without MADV_HUGEPAGE."""
 
 FAULT = Effort(3, 18)
 """GFP_TRANSHUGE in a page fault, which tries the nearest node alone first."""

@@ -161,7 +161,7 @@ class Machine:
         return process
 
     def _add(self, comm: str, mm: MmStruct, parent: int, pid: int | None = None) -> Process:
-        """Make a process; nobody is told yet."""
+        """Make a process without calling its tracepoint."""
         if pid is None or pid in self.kthreads:
             pid = self._next_pid
             self._next_pid += 1 + self.kernel.random.randrange(5)

@@ -25,7 +25,7 @@ class MemCgroup:
         """``max`` of memory.events: how often a charge met the limit."""
 
         self.vmstat: Counter[str] = Counter()
-        """What its pages and processes add to the counters of the machine, by name."""
+        """Counters of its pages and processes, by the names that /proc/vmstat has."""
 
     @property
     def path(self) -> str:

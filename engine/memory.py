@@ -29,7 +29,7 @@ NODE_PAGES = 5 << 18
 LOCAL_DISTANCE, REMOTE_DISTANCE = 10, 20
 _PAGE_ALLOC_COSTLY_ORDER = 3
 _RECLAIMS_WHERE_SHORT = 2
-"""How often an allocation reclaims where so little is free that compaction can't work."""
+"""Reclaims by one allocation when too little memory is free for compaction."""
 
 
 def _count_nothing(name: str, by: int = 1) -> None:

@@ -173,7 +173,7 @@ class EngineVersion:
     """They are counters of nodes, which vmstat has further in front."""
 
     counts_refused_at_once: int
-    """How often memory.events counts a charge that fails because nothing may be reclaimed."""
+    """Count in memory.events of a failed charge that may not reclaim."""
 
     def is_shared(self, folio: Folio, page: int) -> bool:
         """folio_maybe_mapped_shared(), or what the version had in its place."""

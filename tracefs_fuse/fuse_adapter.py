@@ -65,7 +65,7 @@ _READABLE_SIZE = 1 << 30
 
 _ENDLESS_SIZE = 1 << 62
 _MORE_SIZE = 64 * 1024
-"""What stat(2) shows beyond the place of its caller who has read a file to the end.  GNU tail -f
+"""Bytes that stat(2) adds to the offset of a process that has read a file to its end.  GNU tail -f
 takes a size below its place for a file that was cut, and on FUSE reads no further than the size."""
 
 
@@ -114,7 +114,7 @@ class LabOperations:
         """Paths of the open files that hold their folders."""
 
         self._ends: dict[int, tuple[int, str, int]] = {}
-        """Of the open files that were read to their end: the reader's process, path and place."""
+        """Process, path and offset of open files that were read to their end, by handle."""
 
         self._handles = itertools.count(1)
         self._pollers = Pollers(lock, readers, self._events)

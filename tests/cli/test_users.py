@@ -82,7 +82,7 @@ def test_others_are_let_in_as_far_as_modes_do(mount_lab: MountLab) -> None:
 
 
 def _fusermount_lacks() -> str:
-    """What an ordinary user's fusermount(1) lacks on this machine; nothing where it can mount."""
+    """Obstacle to an ordinary user's fusermount(1) on this machine; empty if it can mount."""
     if "NoNewPrivs:\t1" in Path("/proc/self/status").read_text():
         return "it can't become root, for no_new_privs is set"
     return "" if Path("/etc/mtab").exists() else "/etc/mtab is missing"

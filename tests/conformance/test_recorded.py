@@ -74,6 +74,6 @@ def test_answers(document: Path) -> None:
 
 
 def _follows(name: str, before: str) -> bool:
-    """Whether a case was recorded right after another one; of the walks, some are left out."""
+    """True if a case was recorded right after another one; some walks are left out."""
     walk, _, number = name.rpartition(".")
     return not number.isdecimal() or before == f"{walk}.{int(number) - 1}"

@@ -1,4 +1,4 @@
-"""What vmstat counts of huge pages that are not simply free, as kernels of each version did."""
+"""Counters of vmstat for huge pages that have to be made, as asked of each kernel."""
 
 from __future__ import annotations
 

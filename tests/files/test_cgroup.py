@@ -39,7 +39,7 @@ LIMITS = {
     "9223372036854775807": None,
     "18446744073709551615": None,
 }
-"""What was written to memory.max, and the bytes that it showed then."""
+"""Text written to memory.max, and the bytes that it showed afterwards."""
 
 
 def process_of(machine: Machine) -> Process:

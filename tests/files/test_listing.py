@@ -24,7 +24,7 @@ RECORDED: dict[str, Any] = json.loads(
 MODES: dict[str, dict[str, str]] = json.loads(
     Path(__file__).with_name("recorded").joinpath("modes.json").read_text()
 )
-"""Of each kernel: the paths, relative to the tracing folder, that have each mode."""
+"""Paths relative to the tracing folder, by kernel and mode."""
 
 
 @pytest.fixture(params=sorted(RECORDED))
@@ -80,7 +80,7 @@ BTF_IDS = {
     "mm_khugepaged_scan_file": (30138, 114868),
     "mm_khugepaged_scan_pmd": (30139, 114869),
 }
-"""What ``btf_ids`` said in a stock 7.3.4."""
+"""Content of ``btf_ids`` in a stock 7.3.4."""
 
 
 def test_btf_ids() -> None:

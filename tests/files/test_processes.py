@@ -1,4 +1,4 @@
-"""Who runs: khugepaged and the others in /proc, compared with what kernels show."""
+"""khugepaged and other processes in /proc, compared with recorded answers of kernels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def node_of(machine: Machine, path: str) -> Node:
 
 
 def read(machine: Machine, path: str, who: Request = ROOT) -> str:
-    """What a read of the whole file gives; the errno's name where that fails."""
+    """Content of the whole file; the name of the errno if the read fails."""
     file = node_of(machine, path)
     assert isinstance(file, File)
     if who is OTHER and not file.mode & 0o004:

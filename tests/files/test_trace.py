@@ -65,7 +65,7 @@ def test_snapshots(client: Client) -> None:
 
 
 def events(file: OpenFile, client: Client, place: int) -> tuple[int, list[str]]:
-    """Where a file ends that is read on from a place, and what the lines in between say."""
+    """Lines of a file that is read on from a place, and the place of its end."""
     data = b""
     while chunk := file.read(client.request, 4096, place, False):
         data, place = data + chunk, place + len(chunk)

@@ -33,7 +33,7 @@ _SHOWN = (
     "/sys/devices/system/cpu/possible",
     "/sys/devices/system/cpu/present",
 )
-"""What of the lab stands in the place of the machine's own, besides ``/proc``."""
+"""Paths at which the lab's files cover the machine's, besides ``/proc``."""
 
 _GREETING = """\
 This shell is in the lab (kernel {kernel}, {life}) until it ends. Try:
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         _show("/sys/fs/cgroup")
     namespace.detach(_STAGE / "lab")
     namespace.detach(_STAGE)
-    namespace.enter()  # where nobody may remount the lab, which FUSE would not hear of
+    namespace.enter()  # a nested namespace may not remount the lab: FUSE would not be told of it
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     if not words:
         print(_GREETING.format(kernel=options.kernel, life=life_of(options)) + remark, flush=True)

@@ -132,7 +132,7 @@ class Directory(Node):
         return self._entries.get(name)
 
     def find(self, name: str, request: Request) -> Node | None:
-        """What a caller finds; only some folders show each its own."""
+        """Look an entry up for one caller; a few folders depend on who asks."""
         return self.lookup(name)
 
     def children(self) -> dict[str, Node]:
@@ -307,7 +307,7 @@ class OpenText(OpenFile):
         """Text that was made and not yet read."""
 
         self._position = 0
-        """Where the read before has ended: where the text begins."""
+        """End of the previous read, which is the offset of ``_text`` in the file."""
 
     def show(self) -> str | Iterator[str]:
         """Make the text."""

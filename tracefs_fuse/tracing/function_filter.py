@@ -19,7 +19,7 @@ FILES = {
 """What each file of functions shows while nothing is chosen."""
 
 NO_PID = "no pid\n"
-"""What a file of pids shows while it is not in use."""
+"""Text of a file of pids while the list is not in use."""
 
 
 def write(text: str) -> None:

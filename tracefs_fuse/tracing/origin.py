@@ -1,4 +1,4 @@
-"""Where an occurrence of an event comes from."""
+"""The cause of an event: the event itself, or a write to a file."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class PidFilter:
 
     @property
     def in_use(self) -> bool:
-        """Whether some tasks' events may be left out."""
+        """True if events of some tasks may be left out."""
         return self.only.pids is not None or self.never.pids is not None
 
     def lists(self) -> tuple[PidList, PidList]:

@@ -84,10 +84,10 @@ class CpuBuffer:
     """Of the page that is written."""
 
     changes: int = 0
-    """How often events were read, or a buffer of which some were read was emptied."""
+    """Counter of reads, and of times that a partly read buffer was emptied."""
 
     resets: int = 0
-    """How often the buffer was emptied."""
+    """Counter of times that the buffer was emptied."""
 
     lookers: int = 0
     """Open files that show events without taking them: the buffer keeps its size."""

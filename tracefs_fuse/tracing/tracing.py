@@ -86,7 +86,7 @@ class Tracing:
         event that the one before generates."""
 
         self.origin = Origin.EVENT
-        """Of the event that happens, or of the first of these."""
+        """Cause of the current event, or of the first of the generators."""
 
         self.thresh = 0
         """Nanoseconds; of use to latency tracers only."""

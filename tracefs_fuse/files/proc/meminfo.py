@@ -124,7 +124,7 @@ def _evictable_anon(use: MemoryInUse, shmem: int) -> int:
 
 
 def _held(machine: Machine, ram: Ram, free: int) -> int:
-    """The kB that nobody in the lab has, and that are not free: in the way, or missing."""
+    """Kilobytes that are neither free nor used by the lab's processes."""
     memory = machine.kernel.memory
     boot = pages_in(list(DMA)) + pages_in(list(ram.dma32)) + ram.normal_free * memory.nodes
     return max(0, (boot - memory.pages_used) * _PAGE_KB - free)

@@ -36,6 +36,6 @@ def mounts_text(pid: int) -> str:
 
 
 def _is_shown(row: str) -> bool:
-    """Whether a mount is neither replaced nor for the lab's own use."""
+    """True if a mount is of a type that is kept and not for the lab's own use."""
     _, folder, type_, *_ = row.split(" ")
     return type_ not in _REPLACED and not f"{folder}/".startswith(f"/proc/{PLACE}/")

@@ -20,7 +20,7 @@ _SOFTIRQS = 10
 
 
 def stat_of(machine: Machine) -> Callable[[], str]:
-    """What makes the text of ``stat``; the machine was booted as long ago as its clock says."""
+    """Make the function for the text of ``stat``; boot time is the present less the clock."""
     booted = int(time.time()) - machine.now // _SECOND
 
     def text() -> str:

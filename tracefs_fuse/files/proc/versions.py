@@ -27,7 +27,7 @@ class Ram:
     vmalloc: int
     percpu: int
     direct_map: tuple[int, int, int]
-    """What is mapped by pages of 4 KiB, 2 MiB and 1 GiB."""
+    """Kilobytes mapped by pages of 4 KiB, 2 MiB and 1 GiB."""
 
 
 _DMA32 = (0, 1, 1, 0, 1, 1, 0, 0, 1, 1, 746)

@@ -57,7 +57,7 @@ _BTF_IDS = {
         "mm_khugepaged_scan_pmd": (30139, 114869),
     },
 }
-"""Of Debian's linux-image-7.3.4+deb13-cloud-amd64."""
+"""BTF ids in Debian's linux-image-7.3.4+deb13-cloud-amd64, by version and event."""
 
 STATUS = {
     version: dict(enumerate(name for part in parts for name in part))

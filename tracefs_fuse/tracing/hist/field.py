@@ -122,7 +122,7 @@ class HistField:
     """The variable that it defines."""
 
     name: str = ""
-    """Of an expression, its text; of a reference, the variable; of a stack, what it is called."""
+    """Text of an expression, variable of a reference, or the key ``stacktrace`` of 6.1."""
 
     qualifier: str = ""
     """``system.event.`` of a reference that was written with them."""

@@ -51,7 +51,7 @@ class TraceText(Iterator[str]):
         self._help = help
         self._entry: Entry | None = None
         self._number = 0
-        """How many events were shown."""
+        """Events shown so far."""
 
         self._line: Line | None = None
         """None before the header."""

@@ -98,7 +98,7 @@ def _range(mm: MmStruct, *, executable: bool) -> tuple[int, int]:
 
 
 def _strings(mm: MmStruct) -> tuple[int, int]:
-    """Where the arguments begin on the stack, and the environment, which is empty."""
+    """Address of the arguments on the stack, and of the empty environment."""
     stack = next((vma for vma in mm.vmas if vma.name == "[stack]"), None)
     if stack is None or mm.exe_file is None:
         return 0, 0
